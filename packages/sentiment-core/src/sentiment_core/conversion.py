@@ -1,0 +1,116 @@
+"""Between a fitted scikit-learn pipeline and the portable scorer, both ways."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from sentiment_core.cleaning import clean_text
+from sentiment_core.pipeline import TOKEN_PATTERN
+from sentiment_core.scorer import END_OF_KEYS, KEY_SHIFT, LinearScorer
+
+_REQUIRED: Final[dict[str, Any]] = {
+    "analyzer": "word",
+    "binary": False,
+    "norm": "l2",
+    "preprocessor": clean_text,
+    "stop_words": None,
+    "token_pattern": TOKEN_PATTERN,
+    "tokenizer": None,
+    "use_idf": True,
+}
+
+
+def scorer_from_pipeline(pipeline: Pipeline) -> LinearScorer:
+    """Copy a fitted pipeline into a portable scorer.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted, as made by `sentiment_core.pipeline.fit_pipeline`.
+
+    Returns
+    -------
+    LinearScorer
+        Predicts the same probabilities.
+
+    Raises
+    ------
+    ValueError
+        If the vectorizer has options that the scorer does not implement.
+    """
+    vectorizer, classifier = pipeline["vectorizer"], pipeline["classifier"]
+    options = vectorizer.get_params()
+    unsupported = [name for name, value in _REQUIRED.items() if options[name] != value]
+    if unsupported:
+        raise ValueError(f"The scorer does not implement these options: {', '.join(unsupported)}.")
+    terms = [term.split(" ") for term in vectorizer.vocabulary_]
+    columns = np.fromiter(vectorizer.vocabulary_.values(), dtype=np.int64, count=len(terms))
+    words = sorted({word for term in terms for word in term})
+    nodes, keys = _build_trie(terms, words)
+    idf, coefficients = np.zeros((2, len(words) + len(keys)))
+    idf[nodes] = vectorizer.idf_[columns]
+    coefficients[nodes] = classifier.coef_[0][columns]
+    return LinearScorer(
+        words=words,
+        keys=np.append(keys, END_OF_KEYS),
+        idf=idf,
+        coefficients=coefficients,
+        intercept=float(classifier.intercept_[0]),
+        max_ngram=vectorizer.ngram_range[1],
+        sublinear_tf=vectorizer.sublinear_tf,
+    )
+
+
+def _build_trie(
+    terms: list[list[str]], words: list[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the node of each term and the sorted keys, one level of the trie after the other."""
+    id_of = {word: index for index, word in enumerate(words)}
+    longest = max(map(len, terms))
+    ids = np.full((len(terms), longest), -1, dtype=np.int64)
+    for row, term in enumerate(terms):
+        ids[row, : len(term)] = [id_of[word] for word in term]
+    nodes, levels, n_nodes = ids[:, 0].copy(), [np.empty(0, dtype=np.int64)], len(words)
+    for position in range(1, longest):
+        rows = np.flatnonzero(ids[:, position] >= 0)
+        level, ranks = np.unique(
+            nodes[rows] << KEY_SHIFT | ids[rows, position], return_inverse=True
+        )
+        nodes[rows] = n_nodes + ranks
+        levels.append(level)
+        n_nodes += len(level)
+    return nodes, np.concatenate(levels)
+
+
+def pipeline_from_scorer(scorer: LinearScorer) -> Pipeline:
+    """Rebuild a fitted scikit-learn pipeline from a portable scorer.
+
+    Parameters
+    ----------
+    scorer : LinearScorer
+        Any scorer.
+
+    Returns
+    -------
+    Pipeline
+        Steps ``vectorizer`` and ``classifier``; predicts the same probabilities.
+    """
+    terms, idf, coefficients = zip(*scorer.terms(), strict=True)
+    vectorizer = TfidfVectorizer(
+        preprocessor=clean_text,
+        token_pattern=TOKEN_PATTERN,
+        ngram_range=(1, scorer.max_ngram),
+        sublinear_tf=scorer.sublinear_tf,
+        vocabulary={term: column for column, term in enumerate(terms)},
+    )
+    vectorizer.idf_ = np.array(idf)
+    classifier = LogisticRegression()
+    classifier.classes_ = np.array([0, 1])
+    classifier.coef_ = np.array([coefficients])
+    classifier.intercept_ = np.array([scorer.intercept])
+    classifier.n_features_in_ = len(terms)
+    return Pipeline([("vectorizer", vectorizer), ("classifier", classifier)])

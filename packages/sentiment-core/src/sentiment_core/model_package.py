@@ -1,0 +1,136 @@
+"""The folder in which a model travels: from training through registry and store to the API.
+
+It holds the scorer, a manifest with the scorer's digest and a self-test, and the model card. It is
+all that scoring needs; nothing in it is code.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment_core.errors import ModelPackageError
+from sentiment_core.labels import SENTIMENTS
+from sentiment_core.scorer import LinearScorer
+
+SCORER_FILE: Final = "scorer.bin"
+MANIFEST_FILE: Final = "manifest.json"
+MODEL_CARD_FILE: Final = "MODEL_CARD.md"
+
+SIGNATURE: Final = {
+    "inputs": {"text": "string"},
+    "outputs": {"sentiment": "string", "confidence": "double"},
+    "classes": list(SENTIMENTS),
+}
+"""What a model takes and gives; a package with another signature is refused."""
+
+SELF_TEST_TOLERANCE: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A scorer that passed every check, and what is known about it."""
+
+    scorer: LinearScorer
+    metrics: dict[str, float]
+
+
+def write_package(
+    folder: Path,
+    scorer: LinearScorer,
+    *,
+    metrics: Mapping[str, float],
+    examples: Sequence[str],
+    model_card: str,
+) -> None:
+    """Write a model package; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Is created.
+    scorer : LinearScorer
+        The model.
+    metrics : mapping of str to float
+        Figures on held-out rows.
+    examples : sequence of str
+        Texts of the self-test.
+    model_card : str
+        Markdown.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scorer.save(folder / SCORER_FILE)
+    manifest = {
+        "scorer_sha256": scorer.digest,
+        "signature": SIGNATURE,
+        "metrics": dict(metrics),
+        "self_test": [
+            {"text": text, "positive_probability": scorer.predict_positive(text)}
+            for text in examples
+        ],
+    }
+    content = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / MANIFEST_FILE).write_text(content + "\n", encoding="utf-8")
+    (folder / MODEL_CARD_FILE).write_text(model_card, encoding="utf-8")
+
+
+def load_package(folder: Path) -> ModelPackage:
+    """Read a model package and check it: complete, undamaged, and predicting as it did.
+
+    Parameters
+    ----------
+    folder : Path
+        As written by `write_package`.
+
+    Returns
+    -------
+    ModelPackage
+        Ready to score.
+
+    Raises
+    ------
+    ScorerError
+        If the scorer cannot be read.
+    ModelPackageError
+        If the manifest is missing or malformed, names another scorer or signature, or if the
+        scorer fails the self-test.
+    """
+    manifest = _read_manifest(folder / MANIFEST_FILE)
+    scorer = LinearScorer.load(folder / SCORER_FILE)
+    try:
+        _check(scorer, manifest)
+        metrics = {str(name): float(value) for name, value in manifest["metrics"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelPackageError(f"The manifest in {folder} is malformed ({error!r}).") from error
+    return ModelPackage(scorer, metrics)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelPackageError(f"Cannot read the manifest {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise ModelPackageError(f"The manifest {path} is malformed ({error}).") from error
+    if not isinstance(manifest, dict):
+        raise ModelPackageError(f"The manifest {path} is malformed (no mapping).")
+    return manifest
+
+
+def _check(scorer: LinearScorer, manifest: dict[str, Any]) -> None:
+    if manifest["signature"] != SIGNATURE:
+        raise ModelPackageError("The model has another signature than this release serves.")
+    if manifest["scorer_sha256"] != scorer.digest:
+        raise ModelPackageError("The scorer is not the one that the manifest names.")
+    if not manifest["self_test"]:
+        raise ModelPackageError("The model package has no self-test.")
+    for example in manifest["self_test"]:
+        expected, actual = (
+            float(example["positive_probability"]),
+            scorer.predict_positive(example["text"]),
+        )
+        if not abs(actual - expected) <= SELF_TEST_TOLERANCE:
+            raise ModelPackageError(
+                f"The model fails its self-test: {actual!r} instead of {expected!r}."
+            )

@@ -1,0 +1,39 @@
+"""The names that training writes to the model registry and serving reads from it."""
+
+from pathlib import Path
+from typing import Final
+
+DEFAULT_HOME: Final = Path(".sentiment")
+"""Folder of all state where no server is configured."""
+
+DEFAULT_MODEL_NAME: Final = "sentiment-classifier"
+
+CHAMPION: Final = "champion"
+"""Alias of the version that serves."""
+CHALLENGER: Final = "challenger"
+"""Alias of the newest candidate."""
+PREVIOUS: Final = "previous"
+"""Alias of the champion before this one, for `rollback`."""
+
+PACKAGE_DIRECTORY: Final = "package"
+PACKAGE_ARTIFACT: Final = f"data/{PACKAGE_DIRECTORY}"
+"""Where a registered version keeps its model package (see `sentiment_core.model_package`)."""
+
+SCORER_DIGEST_TAG: Final = "scorer.sha256"
+"""Tag of a registered version: SHA-256 of its scorer."""
+
+
+def embedded_tracking_uri(home: Path) -> str:
+    """Name the MLflow database that is used where no tracking server is configured.
+
+    Parameters
+    ----------
+    home : Path
+        Absolute path of SENTIMENT_HOME.
+
+    Returns
+    -------
+    str
+        URI of an SQLite file.
+    """
+    return f"sqlite:///{home / 'mlflow.db'}"

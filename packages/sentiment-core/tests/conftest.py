@@ -1,0 +1,36 @@
+import pytest
+
+from sentiment_core.params import Params, parse_params
+
+
+@pytest.fixture
+def make_params():
+    def make(**sections: dict[str, object]) -> Params:
+        values = {
+            "data": {
+                "source": "package",
+                "path": "data/reviews.csv",
+                "samples": 200,
+                "seed": 1,
+                "test_size": 0.25,
+            },
+            "vectorizer": {
+                "ngram_range": [1, 2],
+                "min_df": 1,
+                "max_df": 1.0,
+                "max_features": None,
+                "sublinear_tf": True,
+            },
+            "model": {
+                "C": 5.0,
+                "max_iter": 500,
+                "random_state": 0,
+                "naive_bayes_smoothing": 0.1,
+            },
+            "promotion": {"metric": "f1"},
+        }
+        for name, section in sections.items():
+            values[name] = {**values[name], **section}
+        return parse_params(values)
+
+    return make

@@ -1,0 +1,80 @@
+import json
+
+import pandas as pd
+import pytest
+
+from sentiment_core.conversion import scorer_from_pipeline
+from sentiment_core.errors import ModelPackageError, ScorerError
+from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE, load_package, write_package
+from sentiment_core.pipeline import fit_pipeline
+from sentiment_core.pyfunc import _load_pyfunc
+
+TEXTS = ["a good film", "a bad film", "so good, so fine", "so bad, so dull"]
+
+
+@pytest.fixture
+def package(make_params, tmp_path):
+    scorer = scorer_from_pipeline(fit_pipeline(make_params(), TEXTS, [1, 0, 1, 0]))
+    write_package(
+        tmp_path / "package", scorer, metrics={"f1": 0.9}, examples=TEXTS[:2], model_card="# Card\n"
+    )
+    return tmp_path / "package"
+
+
+def change_manifest(folder, **values):
+    path = folder / MANIFEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_package_comes_back_whole(package):
+    loaded = load_package(package)
+    assert loaded.metrics == {"f1": 0.9}
+    assert loaded.scorer.predict_positive("good") > 0.5 > loaded.scorer.predict_positive("bad")
+
+
+def test_the_same_model_is_written_as_the_same_bytes(package, tmp_path):
+    scorer = load_package(package).scorer
+    write_package(
+        tmp_path / "again", scorer, metrics={"f1": 0.9}, examples=TEXTS[:2], model_card="# Card\n"
+    )
+    for path in package.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_mlflow_loads_it_as_a_pyfunc(package):
+    result = _load_pyfunc(str(package)).predict(pd.DataFrame({"text": ["good", "bad"]}))
+    assert result["sentiment"].tolist() == ["positive", "negative"]
+    assert (result["confidence"] > 0.5).all()
+
+
+@pytest.mark.parametrize("name", [MANIFEST_FILE, SCORER_FILE])
+def test_an_incomplete_package_is_refused(package, name):
+    (package / name).unlink()
+    with pytest.raises(ScorerError, match="Cannot read"):
+        load_package(package)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"scorer_sha256": "00"}, "not the one that the manifest names"),
+        ({"signature": {"inputs": {}}}, "another signature"),
+        ({"self_test": []}, "no self-test"),
+        ({"self_test": [{"text": "good", "positive_probability": 0.1}]}, "fails its self-test"),
+        ({"self_test": [{"text": "x", "positive_probability": float("nan")}]}, "fails its self-"),
+        ({"self_test": [{"text": 3, "positive_probability": 0.5}]}, "malformed"),
+        ({"self_test": 5}, "malformed"),
+        ({"metrics": None}, "malformed"),
+    ],
+)
+def test_a_package_that_fails_a_check_is_refused(package, values, message):
+    change_manifest(package, **values)
+    with pytest.raises(ModelPackageError, match=message):
+        load_package(package)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "\xff"])
+def test_a_senseless_manifest_is_refused(package, content):
+    (package / MANIFEST_FILE).write_text(content, encoding="latin-1")
+    with pytest.raises(ModelPackageError, match="malformed"):
+        load_package(package)
