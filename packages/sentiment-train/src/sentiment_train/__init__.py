@@ -1,0 +1,1 @@
+"""The training flow: data sources, MLflow tracking, registry and promotion."""

@@ -1,0 +1,107 @@
+"""The tasks of the training flow: thin wrappers that add names, retries and the run's context.
+
+Rows and models pass between tasks in memory: one run executes in one process, and nothing is
+cached or persisted.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.tasks import Task
+
+from sentiment_core.dataset import load_dataset
+from sentiment_core.evaluation import Evaluation, evaluate
+from sentiment_core.params import Params
+from sentiment_core.scorer import LinearScorer
+from sentiment_core.split import Split, split_dataset
+from sentiment_train.fitting import fit_scorer
+from sentiment_train.model_card import table_rows
+from sentiment_train.prepare import prepare_dataset
+from sentiment_train.promotion import Judge, promote
+from sentiment_train.registry import Registry
+from sentiment_train.results import Decision, LoggedModel
+from sentiment_train.settings import TrainSettings
+from sentiment_train.sources.registry import find_source
+from sentiment_train.tracking import TrainedModel, log_training
+
+_NETWORK_ERRORS: Final = (MlflowException, ConnectionError, TimeoutError)
+
+
+def _is_worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, _NETWORK_ERRORS) or type(error).__module__.startswith(
+        ("botocore.", "boto3.", "requests.", "urllib3.", "sqlalchemy.")
+    )
+
+
+_LOCAL: Final[dict[str, Any]] = {"cache_policy": NO_CACHE}
+_REMOTE: Final[dict[str, Any]] = {
+    **_LOCAL,
+    "retries": 4,
+    "retry_delay_seconds": [1, 2, 5, 10],
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": _is_worth_a_retry,
+}
+
+
+@task(name="load-data", **_LOCAL)
+def load_data(path: Path, params: Params, settings: TrainSettings) -> pd.DataFrame:
+    """Read the prepared file; make it first if it is the parameters' own and missing."""
+    if not path.exists() and path == Path(params.data.path) and params.data.source != "csv":
+        source = find_source(params.data.source, cache=settings.download_cache)
+        prepare_dataset(source, path, samples=params.data.samples, seed=params.data.seed)
+    return load_dataset(path)
+
+
+@task(name="split-data", **_LOCAL)
+def split_data(frame: pd.DataFrame, params: Params) -> Split:
+    """Hold out rows for the evaluation."""
+    return split_dataset(frame, test_size=params.data.test_size, seed=params.data.seed)
+
+
+@task(name="train-model", **_LOCAL)
+def train_model(train: pd.DataFrame, params: Params) -> LinearScorer:
+    """Fit the estimator."""
+    return fit_scorer(train, params)
+
+
+@task(name="evaluate-model", **_LOCAL)
+def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> Evaluation:
+    """Score the held-out rows and show the figures on the run's page."""
+    evaluation = evaluate(test["label"], scorer.predict_proba(test["text"].tolist())[:, 1])
+    rows = table_rows({name: f"{value:.4f}" for name, value in evaluation.metrics().items()})
+    create_markdown_artifact(
+        key="training-metrics",
+        markdown=f"| metric | value |\n| --- | --- |\n{rows}\n",
+        description=f"Figures on {len(test)} held-out reviews",
+    )
+    return evaluation
+
+
+@task(name="log-mlflow", **_REMOTE)
+def log_mlflow(model: TrainedModel, settings: TrainSettings) -> LoggedModel:
+    """Log the run, its data and its model."""
+    return log_training(model, settings, flow_run_id=flow_run.id)
+
+
+@task(name="register-model", **_REMOTE)
+def register_model(model: LoggedModel, settings: TrainSettings) -> str:
+    """Register the logged model as a new version."""
+    return Registry(settings.model_name).register(model)
+
+
+@task(name="promote-champion", **_REMOTE)
+def promote_champion(version: str, model: TrainedModel, settings: TrainSettings) -> Decision:
+    """Let the better model serve."""
+    registry = Registry(settings.model_name)
+    # What will serve is what the store gives back, not what is in memory.
+    scorer = registry.load(version).scorer
+    judge = Judge(registry, scorer, model.split.test, model.params.promotion.metric)
+    return promote(registry, version, judge)

@@ -1,0 +1,61 @@
+"""The training flow, as Prefect shows and runs it."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from sentiment_core.params import Params, load_params
+from sentiment_train.flows import tasks
+from sentiment_train.results import TrainingResult
+from sentiment_train.runtime import configure_runtime
+from sentiment_train.tracking import TrainedModel
+
+
+@flow(name="sentiment-training", persist_result=False)
+def train_sentiment_model(
+    data_path: str | None = None,
+    params: Params | None = None,
+    register_model: bool = True,
+    promote: bool = False,
+) -> TrainingResult:
+    """Train on labelled reviews, log to MLflow, register, and promote if better.
+
+    Parameters
+    ----------
+    data_path : str, optional
+        CSV file with the columns text,label; none takes data.path and makes the file if missing.
+    params : Params, optional
+        The experiment's choices; none reads params.yaml in the working directory.
+    register_model : bool, default True
+        Register the model as a new version (the challenger).
+    promote : bool, default False
+        Make the new version champion if it is strictly better than the current one.
+
+    Returns
+    -------
+    TrainingResult
+        What was made and decided.
+
+    Raises
+    ------
+    SentimentError
+        If the parameters or the data are not usable.
+    """
+    settings = configure_runtime()
+    params = params or load_params(Path("params.yaml"))
+    path = Path(data_path or params.data.path)
+    frame = tasks.load_data(path, params, settings)
+    split = tasks.split_data(frame, params)
+    scorer = tasks.train_model(split.train, params)
+    evaluation = tasks.evaluate_model(scorer, split.test)
+    model = TrainedModel(scorer, evaluation, params, split, path)
+    logged = tasks.log_mlflow(model, settings)
+    version = tasks.register_model(logged, settings) if register_model else None
+    decision = tasks.promote_champion(version, model, settings) if version and promote else None
+    return TrainingResult(
+        run_id=logged.run_id,
+        metrics=evaluation.metrics(),
+        model_digest=scorer.digest,
+        model_version=version,
+        decision=decision,
+    )

@@ -1,0 +1,103 @@
+"""The model card that travels with each version."""
+
+from collections.abc import Mapping
+
+from sentiment_core.evaluation import Evaluation
+from sentiment_core.params import Params
+
+_TEMPLATE = """\
+# {name}
+
+Binary sentiment of English reviews: TF-IDF n-grams and logistic regression.
+
+## Use
+
+Give it the raw text of one review; it answers *positive* or *negative* with a confidence. It knows
+the words of film reviews: texts of other kinds, languages other than English, irony and neutral
+texts are outside of what it was evaluated on. It was made to sort opinions, not to judge people.
+
+## Data
+
+{data}
+
+Reviews are split by text, so that no held-out review was seen in training
+({train_rows} training rows, {test_rows} held-out rows).
+
+## Quality on the held-out rows
+
+| metric | value |
+| --- | --- |
+{metrics}
+
+## Parameters
+
+| parameter | value |
+| --- | --- |
+{params}
+
+## Vocabulary
+
+{n_terms} terms; scorer SHA-256 `{digest}`.
+"""
+
+
+def write_model_card(
+    *,
+    name: str,
+    data: str,
+    rows: tuple[int, int],
+    evaluation: Evaluation,
+    params: Params,
+    n_terms: int,
+    digest: str,
+) -> str:
+    """Describe a model for the people who will use it.
+
+    Parameters
+    ----------
+    name : str
+        Registered model.
+    data : str
+        Where the reviews come from.
+    rows : (int, int)
+        Training and held-out rows.
+    evaluation : Evaluation
+        Figures on the held-out rows.
+    params : Params
+        The experiment's choices.
+    n_terms : int
+        Size of the vocabulary.
+    digest : str
+        SHA-256 of the scorer.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    return _TEMPLATE.format(
+        name=name,
+        data=data,
+        train_rows=rows[0],
+        test_rows=rows[1],
+        metrics=table_rows({name: f"{value:.4f}" for name, value in evaluation.metrics().items()}),
+        params=table_rows(params.flat()),
+        n_terms=n_terms,
+        digest=digest,
+    )
+
+
+def table_rows(values: Mapping[str, object]) -> str:
+    """Render the rows of a two-column Markdown table.
+
+    Parameters
+    ----------
+    values : mapping
+        Names and values.
+
+    Returns
+    -------
+    str
+        One line a row, without the header.
+    """
+    return "\n".join(f"| {name} | {value} |" for name, value in values.items())

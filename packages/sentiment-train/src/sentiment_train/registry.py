@@ -1,0 +1,358 @@
+"""The model registry: versions, aliases, and the packages behind them."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from sentiment_core.errors import SentimentError
+from sentiment_core.model_package import ModelPackage, load_package
+from sentiment_core.registry_names import (
+    CHALLENGER,
+    CHAMPION,
+    PACKAGE_ARTIFACT,
+    PREVIOUS,
+    SCORER_DIGEST_TAG,
+)
+from sentiment_train.results import LoggedModel
+
+NOT_FOUND_CODES: Final = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
+_PAGE: Final = 1000
+
+
+class RegistryError(SentimentError):
+    """The registry has no such model, version or alias, or refuses a change."""
+
+
+@dataclass(frozen=True)
+class VersionInfo:
+    """A registered version."""
+
+    version: str
+    aliases: tuple[str, ...]
+    created: int
+    run_id: str
+    source: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the tracking store knows about the run of a version."""
+
+    metrics: dict[str, float]
+    params: dict[str, str]
+    tags: dict[str, str]
+    test_digest: str | None
+
+
+class Registry:
+    """One registered model.
+
+    Parameters
+    ----------
+    name : str
+        The registered model.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._client = MlflowClient()
+
+    def register(self, model: LoggedModel) -> str:
+        """Register a logged model as a new version and make it the challenger.
+
+        A repeated call for the same run returns the version that it already has.
+
+        Parameters
+        ----------
+        model : LoggedModel
+            The run and its model.
+
+        Returns
+        -------
+        str
+            The version.
+        """
+        try:
+            self._client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        existing = self._client.search_model_versions(f"run_id = '{model.run_id}'")
+        mine = [version for version in existing if version.name == self.name]
+        created = mine[0] if mine else self._create_version(model)
+        self.set_alias(CHALLENGER, str(created.version))
+        return str(created.version)
+
+    def _create_version(self, model: LoggedModel) -> ModelVersion:
+        return self._client.create_model_version(
+            self.name,
+            source=model.model_uri,
+            run_id=model.run_id,
+            model_id=model.model_uri.removeprefix("models:/"),
+            tags={SCORER_DIGEST_TAG: model.scorer_digest},
+        )
+
+    def versions(self) -> list[VersionInfo]:
+        """List all versions.
+
+        Returns
+        -------
+        list of VersionInfo
+            The newest first; empty if the model does not exist.
+        """
+        aliases = self.aliases()
+        found: list[ModelVersion] = []
+        token = None
+        while True:
+            page = self._client.search_model_versions(
+                f"name = '{self.name}'", max_results=_PAGE, page_token=token
+            )
+            found.extend(page)
+            token = page.token
+            if not token:
+                break
+        infos = [_version_info(version, aliases) for version in found]
+        return sorted(infos, key=lambda info: -int(info.version))
+
+    def aliases(self) -> dict[str, str]:
+        """Return all aliases and the versions they name.
+
+        Returns
+        -------
+        dict of str to str
+            Empty if the model does not exist.
+        """
+        try:
+            # Searches return versions without their aliases.
+            aliases = self._client.get_registered_model(self.name).aliases
+        except MlflowException as error:
+            if error.error_code in NOT_FOUND_CODES:
+                return {}
+            raise
+        return {alias: str(version) for alias, version in aliases.items()}
+
+    def champion(self) -> str | None:
+        """Return the version that serves, or None."""
+        return self.aliases().get(CHAMPION)
+
+    def resolve(self, reference: str) -> VersionInfo:
+        """Find a version by its number or by an alias.
+
+        Parameters
+        ----------
+        reference : str
+            For example ``"3"``, ``"champion"`` or ``"@champion"``.
+
+        Returns
+        -------
+        VersionInfo
+            The version.
+
+        Raises
+        ------
+        RegistryError
+            If there is none; the message lists what there is.
+        """
+        aliases = self.aliases()
+        number = aliases.get(reference.removeprefix("@"), reference)
+        try:
+            return _version_info(self._client.get_model_version(self.name, number), aliases)
+        except MlflowException as error:
+            if error.error_code not in {*NOT_FOUND_CODES, "INVALID_PARAMETER_VALUE"}:
+                raise
+        known = ", ".join(f"@{alias}" for alias in sorted(aliases)) or "none"
+        raise RegistryError(
+            f"{self.name} has no version or alias {reference!r} (aliases: {known}). "
+            "See `sentiment-cli list-versions`."
+        )
+
+    def run_record(self, info: VersionInfo) -> RunRecord:
+        """Read the run that made a version.
+
+        Parameters
+        ----------
+        info : VersionInfo
+            The version.
+
+        Returns
+        -------
+        RunRecord
+            Empty if the run was deleted.
+        """
+        try:
+            run = self._client.get_run(info.run_id)
+        except MlflowException as error:
+            if error.error_code not in {*NOT_FOUND_CODES, "INVALID_PARAMETER_VALUE"}:
+                raise
+            return RunRecord({}, {}, {}, None)
+        digests = [
+            item.dataset.digest
+            for item in (run.inputs.dataset_inputs if run.inputs else [])
+            if any(tag.value == "testing" for tag in item.tags)
+        ]
+        tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
+        commit = run.data.tags.get("mlflow.source.git.commit")
+        if commit:
+            tags["git.commit"] = commit
+        test_digest = digests[0] if digests else None
+        return RunRecord(dict(run.data.metrics), dict(run.data.params), tags, test_digest)
+
+    def set_alias(self, alias: str, version: str) -> None:
+        """Make an alias name a version.
+
+        Parameters
+        ----------
+        alias : str
+            Moves if it exists.
+        version : str
+            Must exist.
+
+        Raises
+        ------
+        RegistryError
+            If the version does not exist or the alias is not allowed.
+        """
+        try:
+            self._client.set_registered_model_alias(self.name, alias, version)
+        except MlflowException as error:
+            if error.error_code in NOT_FOUND_CODES:
+                raise RegistryError(f"{self.name} has no version {version}.") from error
+            if error.error_code == "INVALID_PARAMETER_VALUE":
+                raise RegistryError(f"The registry refuses the alias: {error.message}.") from error
+            raise
+
+    def delete_alias(self, alias: str) -> None:
+        """Remove an alias; the version stays.
+
+        Parameters
+        ----------
+        alias : str
+            Must exist.
+
+        Raises
+        ------
+        RegistryError
+            If it does not.
+        """
+        if alias not in self.aliases():
+            raise RegistryError(f"{self.name} has no alias {alias!r}.")
+        self._client.delete_registered_model_alias(self.name, alias)
+
+    def set_tags(self, version: str, tags: dict[str, str]) -> None:
+        """Write tags on a version.
+
+        Parameters
+        ----------
+        version : str
+            The version.
+        tags : dict of str to str
+            Replaces tags of the same names.
+        """
+        for key, value in tags.items():
+            self._client.set_model_version_tag(self.name, version, key, value)
+
+    def roll_back(self) -> tuple[str, str]:
+        """Make the previous champion the champion again; the two change places.
+
+        Returns
+        -------
+        former, restored : str
+            The version that served until now, and the one that serves from now on.
+
+        Raises
+        ------
+        RegistryError
+            If there is no previous champion.
+        """
+        aliases = self.aliases()
+        former, restored = aliases.get(CHAMPION), aliases.get(PREVIOUS)
+        if former is None or restored is None or former == restored:
+            raise RegistryError(f"{self.name} has no previous champion to roll back to.")
+        self.load(restored)
+        self.make_champion(restored)
+        return former, restored
+
+    def make_champion(self, version: str) -> None:
+        """Let a version serve, and remember the former champion as `previous`.
+
+        Parameters
+        ----------
+        version : str
+            Must exist.
+
+        Raises
+        ------
+        RegistryError
+            If it does not.
+        """
+        aliases = self.aliases()
+        former = aliases.get(CHAMPION)
+        if former and former != version:
+            self.set_alias(PREVIOUS, former)
+        self.set_alias(CHAMPION, version)
+        if aliases.get(CHALLENGER) == version:
+            self._client.delete_registered_model_alias(self.name, CHALLENGER)
+
+    def load(self, version: str) -> ModelPackage:
+        """Fetch and check the model of a version.
+
+        Parameters
+        ----------
+        version : str
+            Must exist.
+
+        Returns
+        -------
+        ModelPackage
+            It passed its checks.
+
+        Raises
+        ------
+        ScorerError
+            If it is damaged or incomplete.
+        """
+        with self.package(version) as folder:
+            return load_package(folder)
+
+    @contextmanager
+    def package(self, version: str) -> Iterator[Path]:
+        """Fetch the model package of a version for a while.
+
+        Parameters
+        ----------
+        version : str
+            The version.
+
+        Yields
+        ------
+        Path
+            Folder of the package; deleted afterwards.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(
+                mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"models:/{self.name}/{version}/{PACKAGE_ARTIFACT}",
+                    dst_path=folder,
+                )
+            )
+
+
+def _version_info(version: ModelVersion, aliases: dict[str, str]) -> VersionInfo:
+    number = str(version.version)
+    return VersionInfo(
+        version=number,
+        aliases=tuple(sorted(alias for alias, named in aliases.items() if named == number)),
+        created=int(version.creation_timestamp),
+        run_id=str(version.run_id or ""),
+        source=str(version.source),
+        tags={str(key): str(value) for key, value in version.tags.items()},
+    )

@@ -1,0 +1,45 @@
+"""What a training run hands on: small frozen records."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sentiment_core.params import MetricName
+
+Verdict = Literal["promoted", "kept", "superseded"]
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """A model in MLflow's tracking store."""
+
+    run_id: str
+    model_uri: str
+    scorer_digest: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a candidate became champion, and why."""
+
+    verdict: Verdict
+    reason: str
+    metric: MetricName
+    candidate_score: float | None
+    champion_version: str | None
+    champion_score: float | None
+
+    @property
+    def promoted(self) -> bool:
+        """True if the candidate is the champion now."""
+        return self.verdict == "promoted"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The outcome of one training run."""
+
+    run_id: str
+    metrics: dict[MetricName, float]
+    model_digest: str
+    model_version: str | None
+    decision: Decision | None

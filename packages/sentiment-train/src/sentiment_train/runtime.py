@@ -1,0 +1,57 @@
+"""Prepares this process for MLflow and Prefect; only entry points call it.
+
+Both libraries read the environment when they are first imported, so this module imports neither.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+from sentiment_train.settings import TrainSettings
+
+_QUIET_AND_PRIVATE = {
+    "DO_NOT_TRACK": "1",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Otherwise MLflow exports the requirements of the uv project it is started in.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    # Prefect repeats a failed task with rising delays; MLflow's own default adds minutes to each.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
+
+
+def configure_runtime(env_file: Path = Path(".env")) -> TrainSettings:
+    """Read the settings and set what MLflow and Prefect read from the environment.
+
+    Variables that are already set win over `env_file`, and both over the defaults.
+
+    Parameters
+    ----------
+    env_file : Path, default ``.env``
+        May be missing.
+
+    Returns
+    -------
+    TrainSettings
+        The deployment settings.
+    """
+    load_dotenv(env_file)
+    # It asks for pip in the environment, which uv leaves out on purpose.
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+    settings = TrainSettings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    for name, value in _QUIET_AND_PRIVATE.items():
+        _set_default(name, value)
+    os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
+    if settings.prefect_api_url is None:
+        _set_default("PREFECT_HOME", str(settings.home / "prefect"))
+    return settings
+
+
+def _set_default(name: str, value: str) -> None:
+    os.environ[name] = os.environ.get(name) or value

@@ -1,0 +1,57 @@
+"""Where things are: read from the environment, never from the code."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sentiment_core.registry_names import (
+    DEFAULT_HOME,
+    DEFAULT_MODEL_NAME,
+    embedded_tracking_uri,
+)
+
+
+class TrainSettings(BaseSettings):
+    """Deployment settings; each field is the environment variable of that name, in capitals."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    sentiment_home: Path = Field(
+        default=DEFAULT_HOME,
+        description="Folder of all state when no server is configured, and of the download cache.",
+    )
+    mlflow_tracking_uri: str | None = Field(
+        default=None, description="MLflow server; unset: an SQLite file in SENTIMENT_HOME."
+    )
+    mlflow_experiment_name: str = Field(
+        default=DEFAULT_MODEL_NAME, min_length=1, description="Experiment of the training runs."
+    )
+    model_name: str = Field(
+        default=DEFAULT_MODEL_NAME, min_length=1, description="Registered model."
+    )
+    prefect_api_url: str | None = Field(
+        default=None, description="Prefect server; unset: a temporary one for each run."
+    )
+
+    @property
+    def home(self) -> Path:
+        """Absolute path of SENTIMENT_HOME."""
+        return self.sentiment_home.absolute()
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow server, or the SQLite file in SENTIMENT_HOME."""
+        return self.mlflow_tracking_uri or embedded_tracking_uri(self.home)
+
+    @property
+    def artifact_location(self) -> str | None:
+        """Where a new experiment keeps artifacts; None leaves the choice to the server."""
+        if not self.tracking_uri.startswith("sqlite:"):
+            return None
+        return (self.home / "artifacts").as_uri()
+
+    @property
+    def download_cache(self) -> Path:
+        """Folder of finished and interrupted downloads."""
+        return self.home / "downloads"

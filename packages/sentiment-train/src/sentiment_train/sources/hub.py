@@ -1,0 +1,75 @@
+"""The IMDb data set of the Hugging Face hub, as one parquet file over HTTP."""
+
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pandas as pd
+import pyarrow as pa
+
+from sentiment_core.errors import DataError
+from sentiment_train.sources.download import download
+
+REPOSITORY: Final = "https://huggingface.co/datasets/stanfordnlp/imdb"
+REVISION: Final = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
+FILE: Final = "plain_text/train-00000-of-00001.parquet"
+
+_SHA256_LENGTH: Final = 64
+_TIMEOUT_SECONDS: Final = 30.0
+
+
+class HubSource:
+    """The 25,000 reviews of the train split.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder that keeps the file (21 MB).
+    repository : str
+        Address of the data set.
+    """
+
+    def __init__(self, cache: Path, *, repository: str = REPOSITORY) -> None:
+        self._cache = cache
+        self._url = f"{repository}/resolve/{REVISION}/{FILE}"
+
+    @property
+    def description(self) -> str:
+        """The file's address, which names a fixed revision."""
+        return self._url
+
+    def load(self) -> pd.DataFrame:
+        """Download the file once and read it.
+
+        Returns
+        -------
+        DataFrame, shape (n_reviews, 2)
+            Columns ``text`` and ``label``.
+
+        Raises
+        ------
+        DataError
+            If the download fails or the file is not the expected table.
+        """
+        target = self._cache / f"imdb-{REVISION[:12]}-{Path(FILE).name}"
+        path = download(self._url, target, sha256=self._published_sha256())
+        try:
+            return pd.read_parquet(path, columns=["text", "label"])
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise DataError(f"{path} is not the expected parquet file: {error}.") from error
+
+    def _published_sha256(self) -> str:
+        """Ask the hub: large files carry their SHA-256 as the entity tag of their address."""
+        try:
+            response = httpx.head(self._url, timeout=_TIMEOUT_SECONDS)
+        except httpx.TransportError as error:
+            raise DataError(
+                f"Cannot reach {self._url} ({error}). Check the network, or choose --source "
+                "package, which needs none."
+            ) from error
+        if response.is_error:
+            raise DataError(f"{self._url} answered {response.status_code}.")
+        tag = response.headers.get("X-Linked-ETag", "").strip('"')
+        if len(tag) != _SHA256_LENGTH:
+            raise DataError(f"{self._url} names no checksum of the file.")
+        return str(tag)

@@ -1,0 +1,49 @@
+"""Pytest fixtures for code that trains: a real Prefect server and a real MLflow database.
+
+Import them in a ``conftest.py``; pytest must be installed.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+from sentiment_train.runtime import configure_runtime
+from sentiment_train.settings import TrainSettings
+
+_START_TIMEOUT_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """Run a Prefect server for all flow runs of the session."""
+    with prefect_test_harness(server_startup_timeout=_START_TIMEOUT_SECONDS):
+        yield
+
+
+@pytest.fixture(scope="session")
+def empty_tracking_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an MLflow database with its tables once: that takes seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_tracking_database: Path
+) -> TrainSettings:
+    """Configure this process for a fresh SENTIMENT_HOME and a fresh working directory."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(empty_tracking_database, home / "mlflow.db")
+    for name in ("MODEL_NAME", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    # configure_runtime changes it; monkeypatch restores it.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.setenv("SENTIMENT_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    return configure_runtime()

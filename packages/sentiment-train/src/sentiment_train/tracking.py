@@ -1,0 +1,206 @@
+"""Logs a training run to MLflow: parameters, figures, data, and the model package."""
+
+import hashlib
+import json
+import subprocess
+import tempfile
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import mlflow
+import pandas as pd
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+from sentiment_core.dataset import text_fingerprints
+from sentiment_core.evaluation import Evaluation
+from sentiment_core.model_package import write_package
+from sentiment_core.params import Params
+from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
+from sentiment_core.scorer import LinearScorer
+from sentiment_core.split import Split
+from sentiment_train.figures import draw_figures
+from sentiment_train.model_card import write_model_card
+from sentiment_train.prepare import read_provenance
+from sentiment_train.registry import RegistryError
+from sentiment_train.results import LoggedModel
+from sentiment_train.settings import TrainSettings
+from sentiment_train.training_rows import write_training_rows
+
+FLOW_RUN_TAG: Final = "prefect.flow_run_id"
+
+_SIGNATURE: Final = ModelSignature(
+    inputs=Schema([ColSpec(DataType.string, "text")]),
+    outputs=Schema([ColSpec(DataType.string, "sentiment"), ColSpec(DataType.double, "confidence")]),
+)
+_EXAMPLES: Final = (
+    "A moving story, beautifully acted. I loved every minute.",
+    "Two hours of my life that I will never get back. The plot is a mess.",
+    "It starts slowly, but the ending isn't bad at all.",
+)
+_VERSIONED: Final = ("sentiment-core", "sentiment-train", "mlflow", "prefect", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Everything about a model that is worth keeping."""
+
+    scorer: LinearScorer
+    evaluation: Evaluation
+    params: Params
+    split: Split
+    data_path: Path
+
+
+def ensure_experiment(settings: TrainSettings) -> str:
+    """Find or create the experiment of the training runs.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        Names the experiment and where its artifacts go.
+
+    Returns
+    -------
+    str
+        Id of the experiment.
+    """
+    client = mlflow.MlflowClient()
+    name = settings.mlflow_experiment_name
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return client.create_experiment(name, artifact_location=settings.artifact_location)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            # Another run created it in between.
+            experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        raise RegistryError(f"The experiment {name} cannot be made: was it deleted in MLflow?")
+    return str(experiment.experiment_id)
+
+
+def log_training(
+    model: TrainedModel, settings: TrainSettings, *, flow_run_id: str | None = None
+) -> LoggedModel:
+    """Log a run with its model; a repeated call for the same flow run continues its run.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        What to log.
+    settings : TrainSettings
+        Names the experiment and the model.
+    flow_run_id : str, optional
+        Id of the Prefect flow run, recorded as a tag.
+
+    Returns
+    -------
+    LoggedModel
+        The run and its model.
+    """
+    experiment_id = ensure_experiment(settings)
+    run_id = _unfinished_run(experiment_id, flow_run_id) if flow_run_id else None
+    tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
+    with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run:
+        provenance = read_provenance(model.data_path)
+        mlflow.set_tags(_describe(model, provenance.source if provenance else None))
+        mlflow.log_params(model.params.flat())
+        mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
+        _log_data(model)
+        _log_figures(model)
+        model_uri = _log_package(model, settings, provenance.source if provenance else None)
+        return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
+
+
+def _unfinished_run(experiment_id: str, flow_run_id: str) -> str | None:
+    runs = mlflow.MlflowClient().search_runs(
+        [experiment_id], f"tags.`{FLOW_RUN_TAG}` = '{flow_run_id}'", max_results=1
+    )
+    return str(runs[0].info.run_id) if runs else None
+
+
+def _describe(model: TrainedModel, source: str | None) -> dict[str, str]:
+    tags = {f"version.{name}": version(name) for name in _VERSIONED}
+    tags["data.path"] = model.data_path.as_posix()
+    tags["data.source"] = source or "unknown (not made by prepare-data, or changed since)"
+    tags["data.rows"] = str(len(model.split.train) + len(model.split.test))
+    tags["params.sha256"] = hashlib.sha256(
+        json.dumps(model.params.flat(), sort_keys=True).encode()
+    ).hexdigest()
+    tags[SCORER_DIGEST_TAG] = model.scorer.digest
+    commit = _git_commit()
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+    return tags
+
+
+def _git_commit() -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - the user's git
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.strip()
+
+
+def _log_data(model: TrainedModel) -> None:
+    for context, frame in (("training", model.split.train), ("testing", model.split.test)):
+        with warnings.catch_warnings():
+            # About integer columns with missing values (labels have none) and a source that
+            # MLflow finds twice under the same name.
+            warnings.simplefilter("ignore", UserWarning)
+            dataset = from_pandas(
+                frame, source=str(model.data_path), name=model.data_path.stem, targets="label"
+            )
+            mlflow.log_input(dataset, context=context)
+
+
+def _log_figures(model: TrainedModel) -> None:
+    test = model.split.test
+    probabilities = model.scorer.predict_proba(test["text"].tolist())[:, 1]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, figure in draw_figures(
+            model.scorer, model.evaluation, test["label"].to_numpy(), probabilities
+        ):
+            figure.savefig(Path(folder, f"{name}.png"))
+        mlflow.log_artifacts(folder, "figures")
+
+
+def _log_package(model: TrainedModel, settings: TrainSettings, source: str | None) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder, PACKAGE_DIRECTORY)
+        card = write_model_card(
+            name=settings.model_name,
+            data=source or model.data_path.as_posix(),
+            rows=(len(model.split.train), len(model.split.test)),
+            evaluation=model.evaluation,
+            params=model.params,
+            n_terms=model.scorer.n_terms,
+            digest=model.scorer.digest,
+        )
+        metrics = {str(name): value for name, value in model.evaluation.metrics().items()}
+        write_package(package, model.scorer, metrics=metrics, examples=_EXAMPLES, model_card=card)
+        write_training_rows(package, text_fingerprints(model.split.train["text"]))
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="sentiment_core.pyfunc",
+            data_path=str(package),
+            signature=_SIGNATURE,
+            input_example=pd.DataFrame({"text": _EXAMPLES}),
+            pip_requirements=[
+                f"mlflow=={version('mlflow')}",
+                f"sentiment-core[training]=={version('sentiment-core')}",
+            ],
+        )
+    return str(info.model_uri)

