@@ -1,0 +1,166 @@
+"""`train` and `quickstart`: the training flow from the command line."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentiment_cli.output import JsonOption, print_json
+
+if TYPE_CHECKING:
+    from sentiment_core.params import Params
+    from sentiment_train.results import TrainingResult
+
+_RULE = "=" * 50
+
+ParamsOption = Annotated[Path, typer.Option("--params", help="Parameter file.")]
+
+
+def train(
+    champion: Annotated[
+        bool, typer.Option("--champion", help="Promote the model if it beats the champion.")
+    ] = False,
+    data_path: Annotated[
+        Path | None,
+        typer.Option(help="CSV file (columns text,label). [default: data.path, made if missing]"),
+    ] = None,
+    params_path: ParamsOption = Path("params.yaml"),
+    samples: Annotated[
+        int | None, typer.Option(min=20, help="Train on a balanced sample of this size instead.")
+    ] = None,
+    output_metrics: Annotated[
+        Path | None, typer.Option(help="Also write the metrics to this JSON file.")
+    ] = None,
+    no_register: Annotated[
+        bool, typer.Option("--no-register", help="Log the run, but register no version.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model, log it to MLflow, register it, and with --champion promote it if better."""
+    if champion and no_register:
+        raise typer.BadParameter("--champion needs a registered version: drop --no-register.")
+    if samples and data_path:
+        raise typer.BadParameter("--samples makes a data file of its own: drop --data-path.")
+    result = run_training(
+        params_path,
+        data_path=data_path,
+        samples=samples,
+        register=not no_register,
+        promote=champion,
+        quiet=as_json,
+    )
+    if output_metrics:
+        output_metrics.parent.mkdir(parents=True, exist_ok=True)
+        output_metrics.write_text(json.dumps(result.metrics, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        print_json(result)
+    else:
+        _print_result(result, champion=champion)
+
+
+def quickstart(
+    params_path: ParamsOption = Path("params.yaml"), as_json: JsonOption = False
+) -> None:
+    """Train on real reviews, promote the model and predict with it: the whole loop at once."""
+    from sentiment_cli.commands.predict import predict
+
+    train(champion=True, params_path=params_path, as_json=as_json)
+    if not as_json:
+        typer.echo()
+        predict(["This movie is amazing!", "What a waste of time."])
+
+
+def run_training(
+    params_path: Path,
+    *,
+    data_path: Path | None,
+    samples: int | None,
+    register: bool,
+    promote: bool,
+    quiet: bool,
+) -> "TrainingResult":
+    """Run the training flow in this process.
+
+    Parameters
+    ----------
+    params_path : Path
+        Parameter file.
+    data_path : Path or None
+        Data file; None takes that of the parameters.
+    samples : int or None
+        Size of a sample to train on instead.
+    register, promote : bool
+        How far to go.
+    quiet : bool
+        Print nothing on standard output.
+
+    Returns
+    -------
+    TrainingResult
+        The outcome.
+    """
+    from sentiment_cli.progress import spinner
+    from sentiment_core.params import load_params
+    from sentiment_train.runtime import configure_runtime
+    from sentiment_train.temporary_prefect import start_temporary_prefect
+
+    settings = configure_runtime()
+    params = load_params(params_path)
+    if samples:
+        params = _with_samples(params, samples)
+    path = data_path or Path(params.data.path)
+    if data_path:
+        _check_exists(data_path)
+    if not quiet:
+        typer.echo(f"Starting training flow with data: {path}")
+    with spinner("Training"):
+        # The server starts while the libraries are imported.
+        server = start_temporary_prefect(settings)
+        from sentiment_train.flows.training import train_sentiment_model
+
+        if server:
+            server.wait_until_ready()
+        return train_sentiment_model(
+            data_path=str(path), params=params, register_model=register, promote=promote
+        )
+
+
+def _with_samples(params: "Params", samples: int) -> "Params":
+    if samples == params.data.samples:
+        return params
+    path = Path(params.data.path)
+    data = {"samples": samples, "path": path.with_stem(f"{path.stem}_{samples}").as_posix()}
+    return params.model_copy(update={"data": params.data.model_copy(update=data)})
+
+
+def _check_exists(path: Path) -> None:
+    from sentiment_core.errors import DataError
+
+    if not path.exists():
+        raise DataError(f"No data file {path}: make one with `sentiment-cli prepare-data`.")
+
+
+def _print_result(result: "TrainingResult", *, champion: bool) -> None:
+    metrics = {name: round(value, 4) for name, value in result.metrics.items()}
+    typer.echo(f"Metrics: {metrics}")
+    typer.echo(f"MLflow run ID: {result.run_id}")
+    if result.model_version:
+        typer.echo(f"Registered model version: {result.model_version}")
+    typer.echo(f"{_RULE}\nTraining completed!\n{_RULE}")
+    typer.echo(f"Run ID: {result.run_id}\nMetrics:")
+    for name, value in result.metrics.items():
+        typer.echo(f"  {name}: {value:.4f}")
+    if result.model_version:
+        typer.echo(f"Model version: {result.model_version}")
+    typer.echo(f"Status: {_status(result, champion=champion)}")
+
+
+def _status(result: "TrainingResult", *, champion: bool) -> str:
+    if result.model_version is None:
+        return "Logged, not registered"
+    if not champion or result.decision is None:
+        return "Registered as challenger (promote with --champion)"
+    if result.decision.promoted:
+        return f"Set as champion ({result.decision.reason})"
+    return f"Not promoted (current champion is better or equal: {result.decision.reason})"

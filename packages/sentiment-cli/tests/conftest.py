@@ -1,0 +1,30 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sentiment_cli.app import app
+from sentiment_train.testing import empty_tracking_database, prefect_server, settings
+
+__all__ = ["empty_tracking_database", "prefect_server", "settings"]
+
+PROJECT_PARAMS = Path(__file__).parents[3] / "params.yaml"
+
+
+@pytest.fixture
+def cli(settings, tmp_path, prefect_server):
+    """Runs a command in a fresh project folder; returns its result, or its JSON."""
+    shutil.copy(PROJECT_PARAMS, tmp_path / "params.yaml")
+    runner = CliRunner()
+
+    def run(*arguments, exit_code=0):
+        result = runner.invoke(app, [str(argument) for argument in arguments])
+        if result.exit_code != exit_code:
+            raise AssertionError(f"exit code {result.exit_code}: {result.output}") from (
+                result.exception
+            )
+        return json.loads(result.stdout) if "--json" in arguments else result
+
+    return run

@@ -1,0 +1,187 @@
+"""Every command on the real flow, registry and reviews."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("default")  # Prefect's and MLflow's own warnings
+
+
+@pytest.fixture
+def trained(cli):
+    """Version 1 is weak and the champion before version 2."""
+    cli("prepare-data", "--samples", 200, "--output", "weak.csv")
+    cli("train", "--champion", "--data-path", "weak.csv")
+    cli("train", "--champion", "--samples", 1000)
+    return cli
+
+
+def test_train_prints_what_the_documentation_shows(cli, tmp_path):
+    result = cli("train", "--champion", "--samples", 300, "--output-metrics", "out/metrics.json")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Starting training flow with data: data/imdb_sample_300.csv"
+    assert lines[1].startswith("Metrics: {'accuracy': 0.")
+    assert lines[2].startswith("MLflow run ID: ")
+    assert lines[3] == "Registered model version: 1"
+    assert lines[4:7] == ["=" * 50, "Training completed!", "=" * 50]
+    assert lines[7] == lines[2].replace("MLflow run", "Run")
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert lines[9] == f"  accuracy: {metrics['accuracy']:.4f}"
+    assert lines[-2:] == [
+        "Model version: 1",
+        "Status: Set as champion (there was no champion)",
+    ]
+
+
+def test_train_without_promotion_or_registration_says_so(cli):
+    result = cli("train", "--samples", 200)
+    assert "Status: Registered as challenger (promote with --champion)" in result.stdout
+    result = cli("train", "--samples", 200, "--no-register")
+    assert "Status: Logged, not registered" in result.stdout
+    again = cli("train", "--samples", 200, "--champion", "--json")
+    assert again["decision"]["verdict"] == "promoted"
+    result = cli("train", "--samples", 200, "--champion")
+    assert "Not promoted (current champion is better or equal: f1 " in result.stdout
+
+
+def test_versions_are_listed_and_shown(trained, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    versions = trained("list-versions", "--json")
+    assert [(info["version"], info["aliases"]) for info in versions] == [
+        ("2", ["champion"]),
+        ("1", ["previous"]),
+    ]
+    table = trained("list-versions").stdout
+    assert "@champion" in table
+    assert versions[0]["run_id"] in table
+
+    info = trained("model-info", "--json")
+    assert info["version"] == "2"
+    assert info["metrics"]["f1"] > 0.8
+    assert info["params"]["data.samples"] == "1000"
+    assert info["tags"]["promotion.verdict"] == "promoted"
+    assert "model.C: 10.0" in trained("model-info", "@previous").stdout
+
+
+def test_versions_are_compared(trained):
+    comparison = trained("compare", "champion", "1", "--json")
+    assert [info["version"] for info in comparison["versions"]] == ["2", "1"]
+    assert comparison["same_held_out_rows"] is False
+    text = trained("compare", "2", "previous").stdout
+    assert "accuracy" in text
+    assert "not comparable" in text
+    assert "not comparable" not in trained("compare", "2", "champion").stdout
+
+
+def test_aliases_move_and_go(trained):
+    trained("set-alias", "--version", "1", "--alias", "trial")
+    assert trained("model-info", "trial", "--json")["version"] == "1"
+    moved = trained("set-alias", "--version", "2", "--alias", "trial", "--json")
+    assert moved == {"name": "sentiment-classifier", "alias": "trial", "version": "2"}
+    assert trained("delete-alias", "--alias", "trial", "--json")["deleted"] is True
+    trained("delete-alias", "--alias", "trial", exit_code=1)
+    trained("set-alias", "--version", "1", "--alias", "champion")
+    assert trained("model-info", "previous", "--json")["version"] == "2"
+    trained("set-alias", "--version", "1", "--alias", "champion")  # twice is once
+    assert trained("model-info", "previous", "--json")["version"] == "2"
+
+
+def test_rollback_exchanges_champion_and_previous(trained):
+    assert trained("rollback", "--json") == {
+        "name": "sentiment-classifier",
+        "former": "2",
+        "champion": "1",
+    }
+    assert "version 2 again (it was 1)" in trained("rollback").stdout
+
+
+def test_predictions_are_made_and_explained(trained):
+    good, bad = trained("predict", "A wonderful film", "Awful, boring mess", "--json")
+    assert (good["sentiment"], bad["sentiment"]) == ("positive", "negative")
+    assert good["model_version"] == "2"
+    text = trained("predict", "A wonderful film", "--explain").stdout
+    assert "wonderful" in text.splitlines()[1]
+    assert "log-odds of positive" in text
+    (explained,) = trained("predict", "A wonderful film", "--explain", "--json")
+    assert explained["terms"][0]["term"] == "wonderful"
+    other = trained("predict", "fine", "--model", "1", "--json")
+    assert other[0]["model_version"] == "1"
+
+
+def test_prepare_data_keeps_an_existing_file(cli):
+    made = cli("prepare-data", "--samples", 40, "--json")
+    assert made["created"] is True
+    assert made["rows"] == 40
+    kept = cli("prepare-data", "--samples", 60, "--json")
+    assert kept == {"path": "data/imdb_sample.csv", "rows": 40, "created": False}
+    assert "use --force" in cli("prepare-data").stdout
+    forced = cli("prepare-data", "--samples", 60, "--force", "--seed", 7)
+    assert "60 reviews (30 positive)" in forced.stdout
+
+
+def test_prepare_data_takes_the_users_own_file(cli, tmp_path):
+    rows = "".join(f"film {i},{i % 2}\n" for i in range(40))
+    (tmp_path / "own.csv").write_text("text,label\n" + rows)
+    made = cli(
+        "prepare-data", "--source", "csv", "--input", "own.csv", "--samples", 30, "--output",
+        "x.csv", "--json",
+    )  # fmt: skip
+    assert made["source"] == "CSV file own.csv"
+    cli("prepare-data", "--source", "csv", "--output", "y.csv", exit_code=1)
+
+
+def test_the_doctor_finds_what_is_wrong_and_what_is_only_missing(cli, tmp_path):
+    report = {check["name"]: check for check in cli("doctor", "--json")}
+    assert report["parameters"]["status"] == "ok"
+    assert report["data"]["status"] == "note"
+    assert report["champion"]["status"] == "note"
+    (tmp_path / "params.yaml").write_text("model: 1\n")
+    result = cli("doctor", exit_code=1)
+    assert "✗ parameters: Invalid parameters" in result.stdout
+
+
+def test_the_doctor_is_content_after_a_training(trained):
+    report = trained("doctor", "--json")
+    assert {check["status"] for check in report if check["name"] != "data"} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (["train", "--data-path", "none.csv"], 1, "No data file none.csv"),
+        (["train", "--params", "none.yaml"], 1, "No parameter file none.yaml"),
+        (["train", "--champion", "--no-register"], 2, "drop --no-register"),
+        (["train", "--samples", "40", "--data-path", "x.csv"], 2, "drop --data-path"),
+        (["train", "--samples", "90000"], 1, "ask for at most"),
+        (["train", "--samples", "3"], 2, "20"),
+        (["model-info"], 1, "no version or alias 'champion'"),
+        (["predict", "hello"], 1, "no version or alias 'champion'"),
+        (["rollback"], 1, "no previous champion"),
+        (["set-alias", "--version", "4", "--alias", "x"], 1, "no version or alias '4'"),
+        (["compare", "1", "2"], 1, "no version or alias '1'"),
+        (["prepare-data", "--source", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_plain_sentence(cli, arguments, exit_code, message):
+    result = cli(*arguments, exit_code=exit_code)
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert "Traceback" not in result.output
+
+
+def test_a_faulty_data_file_is_a_plain_error(cli, tmp_path):
+    (tmp_path / "bad.csv").write_text("text,label\ngood,1\nbad,7\n")
+    result = cli("train", "--data-path", "bad.csv", exit_code=1)
+    assert "a label other than 0 or 1 in row 2 ('7')" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_server_that_is_down_is_a_plain_error_with_its_own_exit_code(cli, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = cli("list-versions", exit_code=3)
+    assert "A server does not answer (MLFLOW_TRACKING_URI=http://127.0.0.1:9" in result.stderr
+    report = {check["name"]: check for check in cli("doctor", "--json", exit_code=1)}
+    assert report["MLflow"]["status"] == "failed"
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    result = cli("train", exit_code=3)
+    assert "The Prefect server does not answer" in result.stderr
