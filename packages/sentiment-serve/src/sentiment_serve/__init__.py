@@ -1,0 +1,1 @@
+"""The inference API: follows the champion alias and never goes down."""

@@ -1,0 +1,136 @@
+"""Assembles the application."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import urllib3
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from sentiment_serve.draining import Drain
+from sentiment_serve.logs import configure_logging
+from sentiment_serve.metrics import ServeMetrics
+from sentiment_serve.middleware import RequestMiddleware
+from sentiment_serve.model.cache import ModelCache
+from sentiment_serve.model.fetch import fetch_package
+from sentiment_serve.model.holder import ModelHolder
+from sentiment_serve.model.registry_client import open_registry
+from sentiment_serve.model.watcher import AliasWatcher
+from sentiment_serve.problems import Problem, install_problem_handlers
+from sentiment_serve.routes import admin, feedback, health, pages, predict
+from sentiment_serve.service import PredictionService
+from sentiment_serve.settings import ServeSettings
+from sentiment_serve.state import AppState
+
+logger = logging.getLogger(__name__)
+
+_DESCRIPTION = """\
+Labels English reviews as positive or negative with the model that the registry's `champion` alias
+names. Every answer tells the version that gave it; `X-Request-ID` names the request, and
+`POST /feedback` takes its true label.
+"""
+
+
+def create_app(settings: ServeSettings) -> FastAPI:
+    """Create the application; nothing is fetched before it starts.
+
+    Parameters
+    ----------
+    settings : ServeSettings
+        The deployment settings.
+
+    Returns
+    -------
+    FastAPI
+        Ready for an ASGI server.
+    """
+    app = FastAPI(
+        title="Sentiment API",
+        version=version("sentiment-serve"),
+        description=_DESCRIPTION,
+        lifespan=_lifespan,
+    )
+    app.state.parts = parts = _assemble(settings)
+    app.state.seen_deliveries = OrderedDict[str, None]()
+    install_problem_handlers(app)
+    for module in (predict, health, feedback, admin, pages):
+        app.include_router(module.router)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", "X-Request-ID", predict.REQUEST_KEY_HEADER],
+            expose_headers=["X-Request-ID"],
+        )
+    app.add_middleware(
+        RequestMiddleware,
+        metrics=parts.service.metrics,
+        drain=parts.drain,
+        max_body_bytes=settings.max_body_bytes,
+        access_log=settings.access_log,
+    )
+    _document_problems(app)
+    return app
+
+
+def _assemble(settings: ServeSettings) -> AppState:
+    holder = ModelHolder()
+    metrics = ServeMetrics(holder)
+    pool = urllib3.PoolManager(retries=urllib3.Retry(2, backoff_factor=0.2, redirect=3))
+    watcher = AliasWatcher(
+        open_registry(settings, pool),
+        ModelCache(settings.cache_dir),
+        partial(fetch_package, settings=settings, pool=pool),
+        holder,
+        metrics,
+        aliases=settings.aliases,
+        interval=settings.model_reload_interval,
+    )
+    service = PredictionService(settings, holder, metrics)
+    return AppState(settings, holder, service, watcher, Drain(settings.drain_seconds))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: AppState = app.state.parts
+    if parts.settings.admin_token is None:
+        logger.warning("no ADMIN_TOKEN is set: /admin answers only to this machine itself")
+    parts.service.start()
+    parts.watcher.start()
+    parts.drain.install()
+    try:
+        yield
+    finally:
+        await parts.watcher.stop()
+        parts.service.stop()
+        parts.service.metrics.close()
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Describe errors as what they are, where FastAPI would describe its own."""
+    original = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = original()
+        components = schema["components"]["schemas"]
+        if "Problem" not in components:
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            components |= problem.pop("$defs", {})
+            components["Problem"] = problem
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def __getattr__(name: str) -> FastAPI:
+    """Create ``sentiment_serve.app:app`` when an ASGI server asks for it, not on import."""
+    if name != "app":
+        raise AttributeError(name)
+    configure_logging()
+    return create_app(ServeSettings())

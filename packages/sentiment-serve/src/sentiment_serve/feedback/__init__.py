@@ -1,0 +1,1 @@
+"""What happens to a prediction afterwards: its record, and the true label."""

@@ -1,0 +1,170 @@
+"""What the API counts. All Prometheus names stand here."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from sentiment_core.labels import Sentiment
+from sentiment_serve.model.cache import LoadedModel
+from sentiment_serve.model.holder import ModelHolder
+
+MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+_LATENCY_BUCKETS: Final = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+)
+_CONFIDENCE_BUCKETS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0)
+
+
+class ServeMetrics:
+    """The metrics of one application; shared among workers through files where there are several.
+
+    Parameters
+    ----------
+    holder : ModelHolder
+        Tells when the registry was last reached.
+    """
+
+    def __init__(self, holder: ModelHolder) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        registry = self.registry = CollectorRegistry()
+        self._holder = holder
+        self._shown: dict[str, LoadedModel] = {}
+        self.requests = Counter(
+            "sentiment_requests", "Requests answered.", ["method", "route", "status"],
+            registry=registry,
+        )  # fmt: skip
+        self.latency = Histogram(
+            "sentiment_request_seconds", "Time to answer a request.", ["route"],
+            buckets=_LATENCY_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self.predictions = Counter(
+            "sentiment_predictions", "Texts labelled.", ["sentiment", "version"], registry=registry
+        )
+        self.confidence = Histogram(
+            "sentiment_prediction_confidence", "Confidence of the labels.", ["version"],
+            buckets=_CONFIDENCE_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self.model_info = Gauge(
+            "sentiment_model_info", "1 for the version that each alias serves.",
+            ["alias", "version", "digest"], registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self.reload_attempts = Counter(
+            "sentiment_reload_attempts", "Versions that were fetched and checked.",
+            registry=registry,
+        )  # fmt: skip
+        self.reload_failures = Counter(
+            "sentiment_reload_failures", "Checks of an alias that failed.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
+        self.last_check = Gauge(
+            "sentiment_registry_last_success_timestamp_seconds",
+            "When the registry last answered.", registry=registry, multiprocess_mode="livemin",
+        )  # fmt: skip
+        self.feedback = Counter(
+            "sentiment_feedback", "True labels received.", ["version", "correct"],
+            registry=registry,
+        )  # fmt: skip
+        self.shadow = Counter(
+            "sentiment_shadow_predictions", "Requests also scored by the challenger.",
+            ["champion", "challenger", "agree"], registry=registry,
+        )  # fmt: skip
+        self.dropped = Counter(
+            "sentiment_background_dropped", "Records dropped because a queue was full or a store "
+            "refused them.", ["queue"], registry=registry,
+        )  # fmt: skip
+        self._children: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+
+    def show_model(self, model: LoadedModel) -> None:
+        """Export which version an alias serves.
+
+        Parameters
+        ----------
+        model : LoadedModel
+            Serves from now on.
+        """
+        former = self._shown.get(model.alias)
+        if former:
+            self.model_info.labels(former.alias, former.version, former.digest).set(0)
+        self.model_info.labels(model.alias, model.version, model.digest).set(1)
+        self._shown[model.alias] = model
+
+    def count_prediction(self, model: LoadedModel, sentiment: Sentiment, confidence: float) -> None:
+        """Count one labelled text.
+
+        Parameters
+        ----------
+        model : LoadedModel
+            Labelled it.
+        sentiment : str
+            The label.
+        confidence : float
+            Probability of the label.
+        """
+        key = (model.version, sentiment)
+        children = self._children.get(key)
+        if children is None:  # looking a child up by its labels costs more than counting
+            children = self._children[key] = (
+                self.predictions.labels(sentiment, model.version),
+                self.confidence.labels(model.version),
+            )
+        children[0].inc()
+        children[1].observe(confidence)
+
+    def render(self) -> bytes:
+        """Render all metrics, of all workers, in Prometheus' text format.
+
+        Returns
+        -------
+        bytes
+            The page.
+        """
+        registry = self.registry
+        if MULTIPROCESS_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        extra = CollectorRegistry()
+        extra.register(_Staleness(self._holder))
+        return generate_latest(registry) + generate_latest(extra)
+
+    def close(self) -> None:
+        """Take this worker's gauges out of the common ones."""
+        if MULTIPROCESS_VARIABLE in os.environ:
+            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+
+class _Staleness(Collector):
+    def __init__(self, holder: ModelHolder) -> None:
+        self._holder = holder
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        since = self._holder.last_success
+        if since:
+            yield GaugeMetricFamily(
+                "sentiment_registry_seconds_since_last_success",
+                "Seconds since the registry last answered this worker.",
+                value=(datetime.now(UTC) - since).total_seconds(),
+            )

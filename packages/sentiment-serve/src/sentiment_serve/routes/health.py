@@ -1,0 +1,62 @@
+"""Whether the API lives, can answer, and how fresh it is."""
+
+from fastapi import APIRouter, Request, Response
+
+from sentiment_serve.problems import problem_responses
+from sentiment_serve.schemas import HealthAnswer, ModelInfoAnswer, ReadyAnswer
+from sentiment_serve.state import state_of
+
+_NOT_READY = 503
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """Say that the process answers; knows nothing of models."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", responses={_NOT_READY: {"model": ReadyAnswer}})
+async def readyz(request: Request, response: Response) -> ReadyAnswer:
+    """Say whether requests can be answered, and what is degraded."""
+    parts = state_of(request)
+    holder = parts.holder
+    ready = holder.champion is not None and not parts.drain.active
+    if not ready:
+        response.status_code = _NOT_READY
+    return ReadyAnswer(
+        status="ready" if ready else "not ready",
+        version=holder.champion.version if holder.champion else None,
+        degraded=holder.degradations(),
+    )
+
+
+@router.get("/health", responses={_NOT_READY: {"model": HealthAnswer}})
+async def health(request: Request, response: Response) -> HealthAnswer:
+    """Say whether a model is loaded."""
+    loaded = state_of(request).holder.champion is not None
+    if not loaded:
+        response.status_code = _NOT_READY
+    return HealthAnswer(status="healthy" if loaded else "unhealthy", model_loaded=loaded)
+
+
+@router.get("/model-info", responses=problem_responses(_NOT_READY))
+async def model_info(request: Request) -> ModelInfoAnswer:
+    """Describe the champion that answers."""
+    parts = state_of(request)
+    model = parts.holder.champion or parts.service.model_for()
+    challenger = parts.holder.challenger
+    return ModelInfoAnswer(
+        name=model.name,
+        version=model.version,
+        alias=model.alias,
+        run_id=model.run_id,
+        metrics=model.metrics,
+        loaded_at=model.loaded_at,
+        scorer_digest=model.digest,
+        from_cache=model.from_cache,
+        challenger_version=challenger.version if challenger else None,
+        last_registry_success=parts.holder.last_success,
+        degraded=parts.holder.degradations(),
+    )

@@ -1,0 +1,119 @@
+"""The shapes of requests and answers."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sentiment_core.labels import Sentiment
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class PredictRequest(_Request):
+    """One text."""
+
+    text: str = Field(min_length=1, examples=["This movie is amazing!"])
+
+
+class BatchRequest(_Request):
+    """Several texts."""
+
+    texts: list[str] = Field(min_length=1, examples=[["A fine film.", "A waste of time."]])
+
+
+class FeedbackRequest(_Request):
+    """The true label of an answered request."""
+
+    request_id: str = Field(
+        min_length=1, max_length=80, examples=["b1c7d0f2a3e44e0f9a54c3f1d2e3f4a5"]
+    )
+    label: Sentiment
+
+
+class Prediction(_Answer):
+    """A label."""
+
+    sentiment: Sentiment = Field(examples=["positive"])
+    confidence: float = Field(ge=0.5, le=1, examples=[0.9274])
+    model_version: str = Field(examples=["2"])
+
+
+class BatchAnswer(_Answer):
+    """Labels in the order of the texts, all of the same version."""
+
+    predictions: list[Prediction]
+
+
+class Term(_Answer):
+    """What a term adds to the log-odds of positive."""
+
+    term: str
+    occurrences: int
+    contribution: float
+
+
+class Word(_Answer):
+    """A word as it stands in the text, and its share of the terms that it is part of."""
+
+    word: str
+    contribution: float
+
+
+class ExplainAnswer(Prediction):
+    """A label taken apart: ``intercept + sum of contributions = decision``."""
+
+    decision: float
+    intercept: float
+    terms: list[Term]
+    words: list[Word]
+
+
+class HealthAnswer(_Answer):
+    """Whether the API can answer."""
+
+    status: str = Field(examples=["healthy"])
+    model_loaded: bool
+
+
+class ReadyAnswer(_Answer):
+    """Whether the API can answer, and what is not as it should be."""
+
+    status: str
+    version: str | None
+    degraded: list[str]
+
+
+class ModelInfoAnswer(_Answer):
+    """The model that answers, and the state of its source."""
+
+    name: str
+    version: str
+    alias: str
+    run_id: str
+    metrics: dict[str, float]
+    loaded_at: datetime
+    scorer_digest: str
+    from_cache: bool
+    challenger_version: str | None
+    last_registry_success: datetime | None
+    degraded: list[str]
+
+
+class ReloadAnswer(_Answer):
+    """Whether another version serves now."""
+
+    reloaded: bool
+    version: str | None
+
+
+class FeedbackAnswer(_Answer):
+    """What the feedback says of the prediction."""
+
+    correct: bool
+    model_version: str

@@ -1,0 +1,110 @@
+"""Deployment settings of the API, read from the environment."""
+
+import hashlib
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sentiment_core.registry_names import (
+    CHALLENGER,
+    CHAMPION,
+    DEFAULT_HOME,
+    DEFAULT_MODEL_NAME,
+    embedded_tracking_uri,
+)
+
+
+class ServeSettings(BaseSettings):
+    """Each field is the environment variable of that name, in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that answer requests.")
+    sentiment_home: Path = Field(default=DEFAULT_HOME, description="Folder of all local state.")
+    mlflow_tracking_uri: str | None = Field(
+        default=None, description="Registry server; unset: an SQLite file in SENTIMENT_HOME."
+    )
+    mlflow_tracking_username: str | None = Field(default=None, description="Of the registry.")
+    mlflow_tracking_password: SecretStr | None = Field(default=None, description="Of the registry.")
+    mlflow_tracking_token: SecretStr | None = Field(default=None, description="Of the registry.")
+    model_name: str = Field(
+        default=DEFAULT_MODEL_NAME, min_length=1, description="Registered model."
+    )
+    model_reload_interval: float = Field(
+        default=60, ge=0, description="Seconds between checks of the alias; 0: only at the start."
+    )
+    model_cache_dir: Path | None = Field(
+        default=None, description="Folder of fetched models. [default: SENTIMENT_HOME/models]"
+    )
+    challenger_mode: Literal["off", "shadow", "split"] = Field(
+        default="off", description="shadow: score beside the champion; split: answer a share."
+    )
+    challenger_percent: float = Field(
+        default=10, ge=0, le=100, description="Share of the requests for the challenger."
+    )
+    prediction_log: Literal["off", "file", "s3"] = Field(
+        default="off", description="Where predictions are recorded."
+    )
+    prediction_log_path: str | None = Field(
+        default=None, description="Folder, or s3://bucket/prefix. [default: SENTIMENT_HOME/log]"
+    )
+    prediction_log_text: bool = Field(
+        default=False, description="Record the texts themselves instead of a keyed hash."
+    )
+    prediction_log_key: SecretStr = Field(
+        default=SecretStr(""), description="Key of the hash that stands for a text."
+    )
+    admin_token: SecretStr | None = Field(
+        default=None, description="Bearer token of /admin; unset: loopback clients only."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Secret of MLflow's alias webhook; unset: no webhook."
+    )
+    max_text_length: int = Field(default=20_000, ge=1, description="Characters of one text.")
+    max_batch_size: int = Field(default=256, ge=1, description="Texts of one batch.")
+    max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Bytes of one request.")
+    cors_origins: list[str] = Field(
+        default=[], description="Origins whose pages may call the API, as a JSON list."
+    )
+    access_log: bool = Field(default=True, description="Log each request.")
+    drain_seconds: float = Field(
+        default=1, ge=0, description="Seconds after SIGTERM in which clients are sent away."
+    )
+    shutdown_timeout: int = Field(default=30, ge=1, description="Seconds to finish requests.")
+
+    @model_validator(mode="after")
+    def _check_prediction_log(self) -> Self:
+        to_s3 = (self.prediction_log_path or "").startswith("s3://")
+        if (self.prediction_log == "s3") != to_s3 and self.prediction_log != "off":
+            raise ValueError(
+                "PREDICTION_LOG=s3 needs PREDICTION_LOG_PATH=s3://bucket/prefix, and only it does"
+            )
+        return self
+
+    @property
+    def home(self) -> Path:
+        """Absolute path of SENTIMENT_HOME."""
+        return self.sentiment_home.absolute()
+
+    @property
+    def tracking_uri(self) -> str:
+        """The registry server, or the SQLite file in SENTIMENT_HOME."""
+        return self.mlflow_tracking_uri or embedded_tracking_uri(self.home)
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder of fetched models; each registry and model has its own."""
+        root = self.model_cache_dir or self.home / "models"
+        registry = hashlib.sha256(self.tracking_uri.encode()).hexdigest()[:12]
+        return root / f"{self.model_name}-{registry}"
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The aliases to follow."""
+        return (CHAMPION,) if self.challenger_mode == "off" else (CHAMPION, CHALLENGER)

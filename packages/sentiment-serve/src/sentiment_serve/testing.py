@@ -1,0 +1,113 @@
+"""A model and a registry small enough for tests of the API."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from sentiment_core.model_package import MANIFEST_FILE, write_package
+from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
+from sentiment_core.scorer import END_OF_KEYS, LinearScorer
+from sentiment_serve.model.errors import AliasNotSetError, SourceUnreachableError
+from sentiment_serve.model.registry_client import VersionRef
+
+
+def make_scorer(weight: float = 4.0) -> LinearScorer:
+    """Make a model that knows two words, ``good`` and ``bad``.
+
+    Parameters
+    ----------
+    weight : float
+        Coefficient of ``good``; a negative one turns the answers around.
+
+    Returns
+    -------
+    LinearScorer
+        The model.
+    """
+    return LinearScorer(
+        words=["bad", "good"],
+        keys=np.array([END_OF_KEYS]),
+        idf=np.array([1.0, 1.0]),
+        coefficients=np.array([-weight, weight]),
+        intercept=0.1,
+        max_ngram=1,
+        sublinear_tf=True,
+    )
+
+
+class FolderRegistry:
+    """Stands for MLflow, which the API's own environment does not have: versions are folders.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the versions.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.aliases: dict[str, str] = {}
+        self.reachable = True
+        self.asked = 0
+
+    def add(self, version: str, scorer: LinearScorer | None = None, alias: str = CHAMPION) -> Path:
+        """Write a version and let an alias name it.
+
+        Parameters
+        ----------
+        version : str
+            Its number.
+        scorer : LinearScorer, optional
+            Its model.
+        alias : str
+            Names it from now on.
+
+        Returns
+        -------
+        Path
+            Folder of the package.
+        """
+        folder = self._root / version / PACKAGE_ARTIFACT
+        write_package(
+            folder,
+            scorer or make_scorer(),
+            metrics={"f1": 0.9},
+            examples=["good", "bad"],
+            model_card="# Card\n",
+        )
+        self.aliases[alias] = version
+        return folder
+
+    def resolve(self, alias: str) -> VersionRef:
+        """Find the version that an alias names.
+
+        Parameters
+        ----------
+        alias : str
+            For example ``champion``.
+
+        Returns
+        -------
+        VersionRef
+            The version.
+
+        Raises
+        ------
+        AliasNotSetError
+            If no version has the alias.
+        SourceUnreachableError
+            While `reachable` is false.
+        """
+        self.asked += 1
+        if not self.reachable:
+            raise SourceUnreachableError("The registry does not answer.")
+        if alias not in self.aliases:
+            raise AliasNotSetError(f"no version @{alias} yet")
+        version = self.aliases[alias]
+        folder = self._root / version / PACKAGE_ARTIFACT
+        try:
+            digest = json.loads((folder / MANIFEST_FILE).read_text())["scorer_sha256"]
+        except OSError:
+            digest = None
+        return VersionRef(DEFAULT_MODEL_NAME, alias, version, "run", str(folder), digest)

@@ -1,0 +1,252 @@
+import base64
+import hashlib
+import hmac
+import json
+import time
+
+import pytest
+
+from sentiment_serve.settings import ServeSettings
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_without_a_champion_requests_wait_for_one(start, registry):
+    async with start() as running:
+        answer = await running.predict()
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+        assert answer.headers["content-type"] == "application/problem+json"
+        health = await running.client.get("/health")
+        assert health.status_code == 503
+        assert health.json() == {"status": "unhealthy", "model_loaded": False}
+        assert (await running.client.get("/readyz")).status_code == 503
+        assert (await running.client.get("/model-info")).status_code == 503
+        assert (await running.client.get("/livez")).status_code == 200
+
+        registry.add("1")
+        await running.parts.watcher.check()
+        assert (await running.predict()).status_code == 200
+        health = await running.client.get("/health")
+        assert health.json() == {"status": "healthy", "model_loaded": True}
+
+
+async def test_a_prediction_has_the_promised_shape(start, registry):
+    registry.add("7")
+    async with start() as running:
+        answer = await running.predict("so good", **{"X-Request-ID": "my-id.1"})
+        body = answer.json()
+        assert list(body) == ["sentiment", "confidence", "model_version"]
+        assert body["sentiment"] == "positive"
+        assert body["confidence"] == pytest.approx(0.9836975, abs=1e-6)
+        assert body["model_version"] == "7"
+        assert answer.headers["x-request-id"] == "my-id.1"
+        other = await running.predict("bad", **{"X-Request-ID": "not valid\x7f"})
+        assert len(other.headers["x-request-id"]) == 32
+
+
+async def test_a_batch_answers_in_order(start, registry):
+    registry.add("1")
+    async with start() as running:
+        texts = ["good", "bad", "neither"] * 30
+        answer = await running.client.post("/predict/batch", json={"texts": texts})
+        sentiments = [item["sentiment"] for item in answer.json()["predictions"]]
+        assert sentiments == ["positive", "negative", "positive"] * 30
+        assert await running.metric('sentiment_predictions_total{sentiment="negative"') == 30
+
+
+async def test_an_explanation_sums_up(start, registry):
+    registry.add("1")
+    async with start() as running:
+        body = (await running.client.post("/explain", json={"text": "Good, good bad"})).json()
+        terms = sum(term["contribution"] for term in body["terms"])
+        assert body["intercept"] + terms == pytest.approx(body["decision"])
+        assert [word["word"] for word in body["words"]] == ["Good,", "good", "bad"]
+        assert sum(word["contribution"] for word in body["words"]) == pytest.approx(terms)
+
+
+async def test_model_info_tells_what_answers(start, registry):
+    registry.add("3")
+    async with start() as running:
+        info = (await running.client.get("/model-info")).json()
+        assert (info["name"], info["version"], info["alias"]) == (
+            "sentiment-classifier",
+            "3",
+            "champion",
+        )
+        assert info["metrics"] == {"f1": 0.9}
+        assert len(info["scorer_digest"]) == 64
+        assert info["degraded"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "detail"),
+    [
+        ("/predict", {}, 422, "text: Field required"),
+        ("/predict", {"text": ""}, 422, "text: String should have at least 1 character"),
+        ("/predict", {"text": 5}, 422, "text: Input should be a valid string"),
+        ("/predict", {"text": "a", "x": 1}, 422, "x: Extra inputs are not permitted"),
+        ("/predict", {"text": "a" * 101}, 422, "text has 101 characters; 100 are allowed."),
+        ("/predict/batch", {"texts": []}, 422, "texts: List should have at least 1 item"),
+        ("/predict/batch", {"texts": ["a"] * 4}, 422, "texts has 4 entries; 3 are allowed."),
+        ("/predict/batch", {"texts": ["a", "b" * 101]}, 422, "texts.1 has 101 characters"),
+        ("/explain", {"text": "a" * 101}, 422, "text has 101 characters"),
+        ("/feedback", {"request_id": "x", "label": "meh"}, 422, "label: Input should be"),
+        ("/feedback", {"request_id": "x", "label": "positive"}, 404, "No recent prediction"),
+        ("/nowhere", {}, 404, "Not Found"),
+    ],
+)
+async def test_bad_input_is_a_plain_problem(start, registry, path, body, status, detail):
+    registry.add("1")
+    async with start(max_text_length=100, max_batch_size=3) as running:
+        answer = await running.client.post(path, json=body)
+        assert answer.status_code == status
+        problem = answer.json()
+        assert detail in problem["detail"]
+        assert problem["status"] == status
+        assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b'{"text": "\\ud800"}', b"[" * 5000, b'{"text": %s}' % (b"9" * 5000)],
+)
+async def test_a_senseless_body_is_the_clients_fault(start, registry, content):
+    registry.add("1")
+    async with start() as running:
+        headers = {"Content-Type": "application/json"}
+        answer = await running.client.post("/predict", content=content, headers=headers)
+        assert 400 <= answer.status_code < 500
+
+
+async def test_a_long_body_is_refused_while_it_arrives(start, registry):
+    registry.add("1")
+    sent = 0
+
+    async def endless():
+        nonlocal sent
+        yield b'{"text": "'
+        while sent < 100_000_000:
+            sent += 4096
+            yield b"a" * 4096
+
+    async with start(max_body_bytes=10_000) as running:
+        answer = await running.client.post(
+            "/predict", content=endless(), headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 413
+        assert "longer than 10000 bytes" in answer.json()["detail"]
+    assert sent < 50_000
+
+
+async def test_feedback_counts_once_and_by_version(start, registry):
+    registry.add("5")
+    async with start() as running:
+        ids = [(await running.predict("good")).headers["x-request-id"] for _ in range(3)]
+        for request_id, label in zip(ids, ["positive", "positive", "negative"], strict=True):
+            body = {"request_id": request_id, "label": label}
+            answer = await running.client.post("/feedback", json=body)
+            assert answer.json() == {"correct": label == "positive", "model_version": "5"}
+        again = await running.client.post("/feedback", json=body)
+        assert again.status_code == 409
+        name = "sentiment_feedback_total"
+        assert await running.metric(f'{name}{{correct="true",version="5"}}') == 2
+        assert await running.metric(f'{name}{{correct="false",version="5"}}') == 1
+
+
+async def test_admin_needs_the_token_where_one_is_set(start, registry):
+    registry.add("1")
+    async with start(admin_token="secret", client_host="10.0.0.9") as running:
+
+        async def reload(**headers):
+            return (await running.client.post("/admin/reload", headers=headers)).status_code
+
+        assert await reload() == 401
+        assert await reload(Authorization="Bearer wrong") == 403
+        assert await reload(Authorization="Basic secret") == 401
+        assert await reload(Authorization="Bearer secret") == 200
+        registry.add("2")
+        answer = await running.client.post(
+            "/admin/reload", headers={"Authorization": "Bearer secret"}
+        )
+        assert answer.json() == {"reloaded": True, "version": "2"}
+
+
+async def test_admin_without_a_token_answers_to_the_machine_itself_alone(start, registry):
+    registry.add("1")
+    async with start(client_host="10.0.0.9") as running:
+        assert (await running.client.post("/admin/reload")).status_code == 403
+    async with start(client_host="127.0.0.1") as running:
+        assert (await running.client.post("/admin/reload")).status_code == 200
+        forwarded = {"X-Forwarded-For": "8.8.8.8"}
+        answer = await running.client.post("/admin/reload", headers=forwarded)
+        assert answer.status_code == 403
+
+
+def signed(body, *, secret="hook", age=0, delivery="d1"):
+    timestamp = str(int(time.time()) - age)
+    content = f"{delivery}.{timestamp}.".encode() + body
+    digest = base64.b64encode(hmac.new(secret.encode(), content, hashlib.sha256).digest())
+    return {
+        "X-MLflow-Delivery-Id": delivery,
+        "X-MLflow-Timestamp": timestamp,
+        "X-MLflow-Signature": f"v1,{digest.decode()}",
+    }
+
+
+async def test_a_signed_webhook_triggers_a_check_once(start, registry):
+    registry.add("1")
+    body = json.dumps({"entity": "model_version_alias", "action": "created"}).encode()
+    async with start(webhook_secret="hook") as running:
+
+        async def send(headers, content=body):
+            return await running.client.post("/webhooks/mlflow", content=content, headers=headers)
+
+        registry.add("2")
+        assert (await send({})).status_code == 401
+        assert (await send(signed(body, secret="other"))).status_code == 401
+        assert (await send(signed(body), content=body + b" ")).status_code == 401
+        assert (await send(signed(body, age=3600))).status_code == 401
+        answer = await send(signed(body))
+        assert answer.json() == {"reloaded": True, "version": "2"}
+        assert (await send(signed(body))).status_code == 409
+    async with start() as running:
+        answer = await running.client.post("/webhooks/mlflow", content=body, headers=signed(body))
+        assert answer.status_code == 404
+
+
+async def test_the_page_needs_nothing_from_elsewhere(start, registry):
+    async with start() as running:
+        page = await running.client.get("/")
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert "http" not in page.text
+        assert (await running.client.get("/docs")).status_code == 200
+
+
+async def test_other_origins_are_allowed_only_when_named(start, registry):
+    headers = {"Origin": "https://shop.example"}
+    async with start() as running:
+        answer = await running.client.get("/livez", headers=headers)
+        assert "access-control-allow-origin" not in answer.headers
+    async with start(cors_origins=["https://shop.example"]) as running:
+        answer = await running.client.get("/livez", headers=headers)
+        assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+async def test_a_bug_is_a_problem_without_details(start, registry, monkeypatch):
+    registry.add("1")
+    async with start() as running:
+        monkeypatch.setattr(running.parts.service, "check_text", lambda *_: 1 / 0)
+        running.client._transport.raise_app_exceptions = False
+        answer = await running.predict()
+        assert answer.status_code == 500
+        assert "ZeroDivision" not in answer.text
+        assert answer.json()["status"] == 500
+
+
+def test_settings_explain_themselves_and_refuse_contradictions():
+    assert all(field.description for field in ServeSettings.model_fields.values())
+    with pytest.raises(ValueError, match="PREDICTION_LOG=s3 needs"):
+        ServeSettings(_env_file=None, prediction_log="s3", prediction_log_path="folder")
+    with pytest.raises(ValueError, match="and only it does"):
+        ServeSettings(_env_file=None, prediction_log="file", prediction_log_path="s3://b/p")
