@@ -1,0 +1,97 @@
+"""Starts real servers as processes, for the tests that cross packages."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A server as its own process group, with its log in a file."""
+
+    def __init__(self, command, url, log, environment, ready):
+        self.command, self.url, self.log = command, url, log
+        self.environment, self.ready = environment, ready
+
+    def start(self, timeout=90):
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                self.command, stdout=log, stderr=subprocess.STDOUT, env=self.environment,
+                start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                httpx.get(self.url + self.ready, timeout=5)
+            except httpx.TransportError:
+                if self.popen.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(self.log.read_text()[-3000:]) from None
+                time.sleep(0.05)
+            else:
+                return self
+
+    def kill(self):
+        """As a power cut does."""
+        self._signal(signal.SIGKILL)
+        self.popen.wait()
+
+    def terminate(self, timeout=30):
+        """Politely, to the main process only; returns its exit code."""
+        self.popen.terminate()
+        return self.popen.wait(timeout)
+
+    def close(self):
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(15)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        self.popen.wait()
+
+    def _signal(self, number):
+        with suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, number)
+
+
+@contextmanager
+def running(command, url, log, *, ready, **environment):
+    process = Process(command, url, log, os.environ | environment, ready)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+@contextmanager
+def mlflow_server(folder, port=None):
+    """An MLflow server that proxies artifacts; two starts on one folder see the same state."""
+    port = port or free_port()
+    command = [
+        str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    with running(
+        command, f"http://127.0.0.1:{port}", folder / "mlflow.log", ready="/health",
+        MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true",
+        GIT_PYTHON_REFRESH="quiet",
+    ) as process:  # fmt: skip
+        yield process
