@@ -14,7 +14,6 @@ START = time.perf_counter()
 def main() -> None:
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else None
     phases = Phases(START)
-    from sentiment_cli.commands.train import _with_samples
     from sentiment_core.params import load_params
     from sentiment_train.runtime import configure_runtime
     from sentiment_train.temporary_prefect import start_temporary_prefect
@@ -22,7 +21,7 @@ def main() -> None:
     settings = configure_runtime()
     params = load_params(Path("params.yaml"))
     if samples:
-        params = _with_samples(params, samples)
+        params = params.with_samples(samples)
     server = start_temporary_prefect(settings)
     phases.end("settings and parameters")
     from sentiment_train.flows import tasks

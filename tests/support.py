@@ -21,6 +21,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def eventually(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+    return result
+
+
 class Process:
     """A server as its own process group, with its log in a file."""
 

@@ -85,7 +85,7 @@ def start_api(tmp_path, publisher):
         environment = {
             "HOST": "127.0.0.1", "PORT": port, "SENTIMENT_HOME": str(tmp_path / "home"),
             "MLFLOW_TRACKING_URI": publisher.url, "MODEL_NAME": publisher.name,
-            "MODEL_RELOAD_INTERVAL": "0.3", "PROMETHEUS_MULTIPROC_DIR": "", **environment,
+            "MODEL_RELOAD_INTERVAL": "0.3", **environment,
         }  # fmt: skip
         log = tmp_path / f"api-{port}.log"
         command = [str(BIN / "sentiment-serve")]

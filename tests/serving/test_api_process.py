@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,20 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from tests.serving.conftest import Publisher
-from tests.support import mlflow_server
+from tests.support import BIN, eventually, mlflow_server
 
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION
 
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
-
-
-def eventually(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return result
 
 
 class Traffic:
@@ -248,11 +242,6 @@ def test_a_registry_without_a_server_is_followed_too(start_api, tmp_path):
 
 
 def test_wrong_settings_and_help_are_plain(start_api):
-    import os
-    import subprocess
-
-    from tests.support import BIN
-
     result = subprocess.run(
         [str(BIN / "sentiment-serve")], env=os.environ | {"PORT": "many"},
         capture_output=True, text=True, check=False,

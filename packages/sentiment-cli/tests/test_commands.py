@@ -1,8 +1,11 @@
 """Every command on the real flow, registry and reviews."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+from sentiment_core.params import load_params
 
 pytestmark = pytest.mark.filterwarnings("default")  # Prefect's and MLflow's own warnings
 
@@ -60,7 +63,10 @@ def test_versions_are_listed_and_shown(trained, monkeypatch):
     assert info["metrics"]["f1"] > 0.8
     assert info["params"]["data.samples"] == "1000"
     assert info["tags"]["promotion.verdict"] == "promoted"
-    assert "model.C: 10.0" in trained("model-info", "@previous").stdout
+    assert (
+        f"model.C: {load_params(Path('params.yaml')).model.C}"
+        in trained("model-info", "@previous").stdout
+    )
 
 
 def test_versions_are_compared(trained):

@@ -18,8 +18,8 @@ from sentiment_serve.model.registry_client import (
     EmbeddedRegistry,
     ServerRegistry,
     http_headers,
-    open_registry,
 )
+from sentiment_serve.model.source import open_registry
 from sentiment_serve.settings import ServeSettings
 from sentiment_serve.testing import FolderRegistry
 

@@ -17,6 +17,8 @@ from sentiment_core.scorer import LinearScorer
 SCORER_FILE: Final = "scorer.bin"
 MANIFEST_FILE: Final = "manifest.json"
 MODEL_CARD_FILE: Final = "MODEL_CARD.md"
+PACKAGE_FILES: Final = (MANIFEST_FILE, SCORER_FILE, MODEL_CARD_FILE)
+"""What a consumer needs; training may put more beside them."""
 
 SIGNATURE: Final = {
     "inputs": {"text": "string"},

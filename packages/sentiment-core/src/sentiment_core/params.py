@@ -86,6 +86,25 @@ class Params(_Section):
             for name, value in values.items()
         }
 
+    def with_samples(self, samples: int) -> Self:
+        """Ask for a sample of another size, in a data file of its own.
+
+        Parameters
+        ----------
+        samples : int
+            Reviews to draw.
+
+        Returns
+        -------
+        Params
+            For example with ``data.path`` of ``data/imdb_sample_500.csv``.
+        """
+        if samples == self.data.samples:
+            return self
+        path = Path(self.data.path)
+        other = {"samples": samples, "path": path.with_stem(f"{path.stem}_{samples}").as_posix()}
+        return self.model_copy(update={"data": self.data.model_copy(update=other)})
+
 
 def parse_params(values: object) -> Params:
     """Validate parameters that are already in memory.

@@ -19,7 +19,7 @@ from sentiment_serve.middleware import RequestMiddleware
 from sentiment_serve.model.cache import ModelCache
 from sentiment_serve.model.fetch import fetch_package
 from sentiment_serve.model.holder import ModelHolder
-from sentiment_serve.model.registry_client import open_registry
+from sentiment_serve.model.source import open_registry
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.problems import Problem, install_problem_handlers
 from sentiment_serve.routes import admin, feedback, health, pages, predict

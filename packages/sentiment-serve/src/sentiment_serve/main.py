@@ -1,15 +1,13 @@
 """The console script ``sentiment-serve``."""
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 
 import uvicorn
 from pydantic import ValidationError
 
 from sentiment_serve.settings import ServeSettings
+from sentiment_serve.shared_metrics import shared_metrics
 
 
 def main() -> None:
@@ -23,8 +21,7 @@ def main() -> None:
             for item in error.errors(include_url=False)
         )
         sys.exit(f"Error: invalid settings: {problems}.")
-    shared = _share_metrics() if settings.workers > 1 else None
-    try:
+    with shared_metrics(settings.workers):
         uvicorn.run(
             "sentiment_serve.app:app",
             host=settings.host,
@@ -35,16 +32,6 @@ def main() -> None:
             server_header=False,
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )
-    finally:
-        if shared:
-            shutil.rmtree(shared, ignore_errors=True)
-
-
-def _share_metrics() -> str:
-    """Let the workers keep their metrics in common files, in a fresh folder."""
-    folder = tempfile.mkdtemp(prefix="sentiment-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-    return folder
 
 
 def _parse_arguments() -> None:

@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector
 from sentiment_core.labels import Sentiment
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.holder import ModelHolder
+from sentiment_serve.shared_metrics import SHARED_FOLDER_VARIABLE
 
-MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _LATENCY_BUCKETS: Final = (
     0.0005,
     0.001,
@@ -143,7 +143,7 @@ class ServeMetrics:
             The page.
         """
         registry = self.registry
-        if MULTIPROCESS_VARIABLE in os.environ:
+        if SHARED_FOLDER_VARIABLE in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         extra = CollectorRegistry()
@@ -152,7 +152,7 @@ class ServeMetrics:
 
     def close(self) -> None:
         """Take this worker's gauges out of the common ones."""
-        if MULTIPROCESS_VARIABLE in os.environ:
+        if SHARED_FOLDER_VARIABLE in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
 

@@ -1,12 +1,14 @@
 """Deployment settings of the API, read from the environment."""
 
 import hashlib
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sentiment_core.champion_pointer import POINTER_FILE
 from sentiment_core.registry_names import (
     CHALLENGER,
     CHAMPION,
@@ -14,6 +16,9 @@ from sentiment_core.registry_names import (
     DEFAULT_MODEL_NAME,
     embedded_tracking_uri,
 )
+
+_REGISTERED: Final = re.compile(rf"models:/(?P<name>[^/@]+)@{CHAMPION}")
+_POINTER_SCHEMES: Final = ("s3://", "file://", "http://", "https://")
 
 
 class ServeSettings(BaseSettings):
@@ -35,6 +40,11 @@ class ServeSettings(BaseSettings):
     mlflow_tracking_token: SecretStr | None = Field(default=None, description="Of the registry.")
     model_name: str = Field(
         default=DEFAULT_MODEL_NAME, min_length=1, description="Registered model."
+    )
+    model_source: str | None = Field(
+        default=None,
+        description="Where the champion comes from: models:/NAME@champion, or a folder with a "
+        "champion.json (s3://, file://, https://). [default: models:/MODEL_NAME@champion]",
     )
     model_reload_interval: float = Field(
         default=60, ge=0, description="Seconds between checks of the alias; 0: only at the start."
@@ -79,6 +89,19 @@ class ServeSettings(BaseSettings):
     shutdown_timeout: int = Field(default=30, ge=1, description="Seconds to finish requests.")
 
     @model_validator(mode="after")
+    def _check_model_source(self) -> Self:
+        source = self.model_source or ""
+        if source.startswith("models:") and not _REGISTERED.fullmatch(source):
+            raise ValueError(f"MODEL_SOURCE={source} is not of the form models:/NAME@{CHAMPION}")
+        if source and not source.startswith(("models:", *_POINTER_SCHEMES)):
+            raise ValueError(
+                f"MODEL_SOURCE={source} starts with none of models:, {', '.join(_POINTER_SCHEMES)}"
+            )
+        if self.pointer_folder and self.challenger_mode != "off":
+            raise ValueError("CHALLENGER_MODE needs a registry: a pointer names a champion only")
+        return self
+
+    @model_validator(mode="after")
     def _check_prediction_log(self) -> Self:
         to_s3 = (self.prediction_log_path or "").startswith("s3://")
         if (self.prediction_log == "s3") != to_s3 and self.prediction_log != "off":
@@ -98,11 +121,24 @@ class ServeSettings(BaseSettings):
         return self.mlflow_tracking_uri or embedded_tracking_uri(self.home)
 
     @property
+    def registered_model(self) -> str:
+        """Name of the registered model to follow."""
+        match = _REGISTERED.fullmatch(self.model_source or "")
+        return match["name"] if match else self.model_name
+
+    @property
+    def pointer_folder(self) -> str | None:
+        """Address of the folder of ``champion.json``; None if a registry is followed."""
+        source = (self.model_source or "").removesuffix(POINTER_FILE).rstrip("/")
+        return source if source.startswith(_POINTER_SCHEMES) else None
+
+    @property
     def cache_dir(self) -> Path:
-        """Folder of fetched models; each registry and model has its own."""
+        """Folder of fetched models; each source and model has its own."""
         root = self.model_cache_dir or self.home / "models"
-        registry = hashlib.sha256(self.tracking_uri.encode()).hexdigest()[:12]
-        return root / f"{self.model_name}-{registry}"
+        source = self.pointer_folder or self.tracking_uri
+        digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+        return root / f"{self.registered_model}-{digest}"
 
     @property
     def aliases(self) -> tuple[str, ...]:

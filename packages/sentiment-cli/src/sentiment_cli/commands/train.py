@@ -9,7 +9,6 @@ import typer
 from sentiment_cli.output import JsonOption, print_json
 
 if TYPE_CHECKING:
-    from sentiment_core.params import Params
     from sentiment_train.results import TrainingResult
 
 _RULE = "=" * 50
@@ -108,7 +107,7 @@ def run_training(
     settings = configure_runtime()
     params = load_params(params_path)
     if samples:
-        params = _with_samples(params, samples)
+        params = params.with_samples(samples)
     path = data_path or Path(params.data.path)
     if data_path:
         _check_exists(data_path)
@@ -124,14 +123,6 @@ def run_training(
         return train_sentiment_model(
             data_path=str(path), params=params, register_model=register, promote=promote
         )
-
-
-def _with_samples(params: "Params", samples: int) -> "Params":
-    if samples == params.data.samples:
-        return params
-    path = Path(params.data.path)
-    data = {"samples": samples, "path": path.with_stem(f"{path.stem}_{samples}").as_posix()}
-    return params.model_copy(update={"data": params.data.model_copy(update=data)})
 
 
 def _check_exists(path: Path) -> None:

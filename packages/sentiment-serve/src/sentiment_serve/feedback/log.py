@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlparse
 
 from sentiment_core.labels import Sentiment
+from sentiment_core.object_store import s3_client, split_s3_uri
 from sentiment_serve.background import BackgroundWorker
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
-from sentiment_serve.model.fetch import s3_client
 from sentiment_serve.settings import ServeSettings
 
 logger = logging.getLogger(__name__)
@@ -92,8 +91,7 @@ class S3Sink:
     """
 
     def __init__(self, uri: str) -> None:
-        parsed = urlparse(uri)
-        self._bucket, self._prefix = parsed.netloc, parsed.path.strip("/")
+        self._bucket, self._prefix = split_s3_uri(uri)
         self._client = s3_client()
         self._lines: list[str] = []
         self._oldest = time.monotonic()

@@ -3,17 +3,17 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, unquote, urlparse
 
 import urllib3
 
-from sentiment_core.model_package import MANIFEST_FILE, MODEL_CARD_FILE, SCORER_FILE
+from sentiment_core.model_package import PACKAGE_FILES
+from sentiment_core.object_store import s3_client, split_s3_uri
 from sentiment_serve.model.errors import BadVersionError, SourceUnreachableError
 from sentiment_serve.model.registry_client import http_headers
 from sentiment_serve.settings import ServeSettings
 
-FILES: Final = (MANIFEST_FILE, SCORER_FILE, MODEL_CARD_FILE)
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=60.0)
 _CHUNK_BYTES: Final = 1 << 18
 _MISSING_S3_CODES: Final = {"404", "NoSuchKey", "NoSuchBucket"}
@@ -45,12 +45,33 @@ def fetch_package(
     SourceUnreachableError
         If the store does not answer.
     """
-    fetch_file = _fetcher(package_uri, settings, pool)
-    for name in FILES:
+    fetch_file = open_fetcher(package_uri, settings, pool)
+    for name in PACKAGE_FILES:
         fetch_file(name, folder / name)
 
 
-def _fetcher(uri: str, settings: ServeSettings, pool: urllib3.PoolManager) -> FileFetcher:
+def open_fetcher(uri: str, settings: ServeSettings, pool: urllib3.PoolManager) -> FileFetcher:
+    """Choose how files are copied from an address.
+
+    Parameters
+    ----------
+    uri : str
+        Address of a folder, as for `fetch_package`.
+    settings : ServeSettings
+        Names the registry server that proxies artifacts.
+    pool : PoolManager
+        Connections.
+
+    Returns
+    -------
+    callable
+        Copies a file of the folder; raises as `fetch_package`.
+
+    Raises
+    ------
+    BadVersionError
+        If addresses of that kind cannot be read.
+    """
     parsed = urlparse(uri)
     if parsed.scheme == "mlflow-artifacts":
         server = f"http://{parsed.netloc}" if parsed.netloc else settings.tracking_uri.rstrip("/")
@@ -60,7 +81,7 @@ def _fetcher(uri: str, settings: ServeSettings, pool: urllib3.PoolManager) -> Fi
     if parsed.scheme in {"http", "https"}:
         return _http_fetcher(uri, pool, {})
     if parsed.scheme == "s3":
-        return _s3_fetcher(parsed.netloc, parsed.path.strip("/"))
+        return _s3_fetcher(*split_s3_uri(uri))
     if parsed.scheme in {"", "file"}:
         return _file_fetcher(Path(unquote(parsed.path)))
     raise BadVersionError(f"The model is at {uri}, an address of a kind that cannot be fetched.")
@@ -118,21 +139,3 @@ def _s3_fetcher(bucket: str, prefix: str) -> FileFetcher:
             ) from error
 
     return fetch
-
-
-def s3_client() -> Any:
-    """Open an S3 client on the endpoint that MLflow and boto3 share.
-
-    Returns
-    -------
-    S3.Client
-        With short time limits.
-    """
-    import os
-
-    import boto3
-    from botocore.config import Config
-
-    config = Config(connect_timeout=3, read_timeout=60, retries={"max_attempts": 2})
-    endpoint = os.environ.get("MLFLOW_S3_ENDPOINT_URL") or None
-    return boto3.client("s3", endpoint_url=endpoint, config=config)

@@ -96,7 +96,7 @@ class ServerRegistry:
 
     def __init__(self, settings: ServeSettings, pool: urllib3.PoolManager) -> None:
         self._base = settings.tracking_uri.rstrip("/")
-        self._name = settings.model_name
+        self._name = settings.registered_model
         self._headers = http_headers(settings)
         self._pool = pool
 
@@ -142,7 +142,7 @@ class EmbeddedRegistry:
 
     def __init__(self, settings: ServeSettings) -> None:
         self._uri = settings.tracking_uri
-        self._name = settings.model_name
+        self._name = settings.registered_model
 
     def resolve(self, alias: str) -> VersionRef:  # noqa: D102 - as in the protocol
         command = [sys.executable, "-m", "sentiment_serve.model.embedded_registry"]
@@ -175,23 +175,3 @@ def _version_ref(name: str, alias: str, version: dict[str, Any], artifact_uri: s
         package_uri=f"{artifact_uri.rstrip('/')}/{PACKAGE_ARTIFACT}",
         digest=tags.get(SCORER_DIGEST_TAG),
     )
-
-
-def open_registry(settings: ServeSettings, pool: urllib3.PoolManager) -> RegistryClient:
-    """Choose how to reach the registry.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Names it.
-    pool : PoolManager
-        Connections to a server.
-
-    Returns
-    -------
-    RegistryClient
-        Nothing has been asked yet.
-    """
-    if settings.tracking_uri.startswith(("http://", "https://")):
-        return ServerRegistry(settings, pool)
-    return EmbeddedRegistry(settings)

@@ -1,0 +1,166 @@
+"""Compares the API with its own ceiling and with a naive scikit-learn server, in one run.
+
+One uvicorn worker each; the load comes from this process. Real reviews are those of the data
+package that the model was not trained on.
+
+Run: nox -s bench -- serving [seconds for each figure, default 5]
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from load import post_requests, run_load
+from reviews import SHORT_TEXT, load_reviews
+from sklearn.pipeline import Pipeline
+
+from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
+from sentiment_core.conversion import scorer_from_pipeline
+from sentiment_core.model_package import SCORER_FILE, write_package
+from sentiment_core.params import load_params
+from sentiment_core.pipeline import fit_pipeline
+
+CONNECTIONS = 32
+BATCH = 32
+RELOAD_SECONDS = 2.0
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    texts, labels = load_reviews()
+    reviews = texts[-1000:]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pipeline = fit_pipeline(load_params(Path("params.yaml")), texts[:2000], labels[:2000])
+        versions = [
+            export(folder, str(number), pipeline)
+            for number in range(1, int(2 * seconds / RELOAD_SECONDS) + 3)
+        ]
+        point_to(folder, versions[0])
+        short = [{"text": SHORT_TEXT}]
+        real = [{"text": text} for text in reviews]
+        batches = [
+            {"texts": reviews[start : start + BATCH]} for start in range(0, len(reviews), BATCH)
+        ]
+        with server("ours", folder) as port:
+            ceiling = measure(port, "/ceiling", short, seconds)
+            ours = measure(port, "/predict", short, seconds)
+            ours_real = measure(port, "/predict", real, seconds)
+            batch = measure(port, "/predict/batch", batches, seconds, connections=4)
+            with reload_loop(folder, versions[1:]):
+                reloading = measure(port, "/predict", real, seconds * 2)
+        with server("naive", folder) as port:
+            naive = measure(port, "/predict", short, seconds)
+            naive_real = measure(port, "/predict", real, seconds)
+    print(f"{'':44}{'req/s':>8}{'p50 ms':>9}{'p99 ms':>9}  failed")
+    show("ceiling: only validates, short text", ceiling)
+    show("/predict, short text", ours)
+    show("naive, short text", naive)
+    show("/predict, real reviews", ours_real)
+    show(f"/predict, real reviews, reload each {RELOAD_SECONDS:g} s", reloading)
+    show("naive, real reviews", naive_real)
+    show(f"/predict/batch, {BATCH} real reviews", batch)
+    print()
+    ratio("short text: of the ceiling's rate", ours.rate / ceiling.rate, "≥ 0.8")
+    ratio("short text: naive's rate times", ours.rate / naive.rate, "≥ 6")
+    ratio("real reviews: naive's rate times", ours_real.rate / naive_real.rate, "≥ 5")
+    p99 = ours_real.percentile(99)
+    ratio("real reviews: of naive's p99", p99 / naive_real.percentile(99), "≤ 0.2")
+    ratio("reloading: the quiet p99 times", reloading.percentile(99) / p99, "≤ 2")
+    ratio("batch: the reviews a second times", batch.rate * BATCH / ours_real.rate, "≥ 3")
+
+
+def export(folder: Path, version: str, pipeline: Pipeline) -> ChampionPointer:
+    """Write another model, however little, so that no cache knows it."""
+    pipeline["classifier"].intercept_ += 1e-9
+    scorer = scorer_from_pipeline(pipeline)
+    write_package(folder / version, scorer, metrics={}, examples=[SHORT_TEXT], model_card="# x\n")
+    return ChampionPointer("bench", version, "", version, scorer.digest)
+
+
+def point_to(folder: Path, version: ChampionPointer) -> None:
+    part = folder / ".part"
+    part.write_text(version.to_json())
+    part.replace(folder / POINTER_FILE)
+
+
+@contextmanager
+def server(name: str, folder: Path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "BENCH_SCORER": str(folder / "1" / SCORER_FILE), "MODEL_SOURCE": folder.as_uri(),
+        "SENTIMENT_HOME": str(folder / "home"), "ACCESS_LOG": "false",
+        "MODEL_RELOAD_INTERVAL": "0.5",
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "--factory", f"serving_apps:{name}", "--port", str(port),
+         "--no-access-log", "--log-level", "warning"],
+        cwd=Path(__file__).parent, env=environment,
+    )  # fmt: skip
+    try:
+        wait_for_answer(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for_answer(port: int) -> None:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/predict", b'{"text": "x"}', {"Content-Type": "application/json"}
+    )
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(request)
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("the server does not answer")
+
+
+def measure(port, path, bodies, seconds, connections=CONNECTIONS):
+    requests = post_requests(path, bodies)
+    run_load(port, requests, connections=connections, seconds=1)  # warm up
+    return run_load(port, requests, connections=connections, seconds=seconds)
+
+
+@contextmanager
+def reload_loop(folder: Path, versions: list[ChampionPointer]):
+    stop = threading.Event()
+
+    def run() -> None:
+        for version in versions:
+            point_to(folder, version)
+            if stop.wait(RELOAD_SECONDS):
+                return
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def show(name, load) -> None:
+    p50, p99 = load.percentile(50), load.percentile(99)
+    print(f"{name:44}{load.rate:>8.0f}{p50:>9.2f}{p99:>9.2f}{load.failures:>8}")
+
+
+def ratio(name: str, value: float, target: str) -> None:
+    print(f"{name:44}{value:>8.2f}  (target {target})")
+
+
+if __name__ == "__main__":
+    main()
