@@ -1,5 +1,6 @@
 """The project's menu: ``nox -l`` lists it. CI runs nothing but these sessions."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -38,8 +39,21 @@ def tests(session: nox.Session, package: str) -> None:
 def integration(session: nox.Session) -> None:
     """Test what crosses packages: the workspace's own rules and the whole loop."""
     sync(session)
+    install_browser(session)
     session.run("pytest", "tests", "--cov", *session.posargs,
                 env={"COVERAGE_FILE": ".coverage.integration"})  # fmt: skip
+
+
+def install_browser(session: nox.Session) -> None:
+    """Bring a Chromium for the tests of pages where there is none, as far as that is possible."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    if os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
+        session.run_install("apt-get", "update", "-qq", external=True)
+        session.run_install("apt-get", "install", "-y", "-qq", "--no-install-recommends",
+                            "chromium", external=True, success_codes=[0, 100])  # fmt: skip
+    else:
+        session.run_install("playwright", "install", "chromium", success_codes=[0, 1])
 
 
 @nox.session

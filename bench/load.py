@@ -62,7 +62,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = b""
         self._send()
 
-    def connection_lost(self, error) -> None:
+    def connection_lost(self, _error) -> None:
         if not self._done.done():
             self._load.failures += 1
             self._done.set_result(None)

@@ -92,6 +92,8 @@ def start_api(tmp_path, publisher):
         with running(
             command, f"http://127.0.0.1:{port}", log, ready="/livez", **environment
         ) as process:
-            yield Api(process)
+            api = Api(process)
+            with api.client:
+                yield api
 
     return start

@@ -107,5 +107,5 @@ def test_the_source_may_name_the_folder_or_the_file_or_a_registered_model(tmp_pa
     ],
 )
 def test_a_source_that_cannot_be_followed_is_refused(wrong):
-    with pytest.raises(ValidationError, match="MODEL_SOURCE|CHALLENGER_MODE"):
+    with pytest.raises(ValidationError, match=r"MODEL_SOURCE|CHALLENGER_MODE"):
         ServeSettings(_env_file=None, **wrong)

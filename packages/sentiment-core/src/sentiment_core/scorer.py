@@ -8,7 +8,8 @@ binary search, and no hash can collide.
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -179,7 +180,7 @@ class LinearScorer:
         """
         words = tokenize(text)
         if len(words) > SCALAR_PATH_MAX_WORDS:
-            return float(self._probabilities([words])[0])
+            return _sigmoid(self._decision_of_words(words))
         return _sigmoid(self._decision_of_counts(self._count_nodes(words)))
 
     def explain(self, text: str) -> Explanation:
@@ -377,9 +378,25 @@ class LinearScorer:
             total += weight * float(self._coefficients[node])
         return self.intercept + total / math.sqrt(squares) if squares else self.intercept
 
+    def _decision_of_words(self, words: list[str]) -> float:
+        nodes = np.concatenate([nodes for _, nodes in self._find_nodes((*words, _WORD_SEPARATOR))])
+        nodes.sort()
+        last = np.flatnonzero(np.append(nodes[1:] != nodes[:-1], len(nodes) > 0))
+        distinct, counts = nodes[last], np.diff(last, prepend=-1)
+        frequency = 1.0 + np.log(counts) if self.sublinear_tf else counts
+        weight = frequency * self._idf[distinct]
+        squares = float(weight @ weight)
+        total = float(weight @ self._coefficients[distinct])
+        return self.intercept + total / math.sqrt(squares) if squares else self.intercept
+
     def _probabilities(self, documents: list[list[str]]) -> NDArray[np.float64]:
-        document, node = self._find_nodes(documents)
-        pairs, counts = np.unique(document * len(self._idf) + node, return_counts=True)
+        # An unknown word after each document keeps n-grams from crossing into the next.
+        words = [word for document in documents for word in (*document, _WORD_SEPARATOR)]
+        document_of = np.repeat(
+            np.arange(len(documents)), [len(document) + 1 for document in documents]
+        )
+        found = [document_of[starts] * len(self._idf) + n for starts, n in self._find_nodes(words)]
+        pairs, counts = np.unique(np.concatenate(found), return_counts=True)
         document, node = np.divmod(pairs, max(len(self._idf), 1))
         frequency = 1.0 + np.log(counts) if self.sublinear_tf else counts
         weight = frequency * self._idf[node]
@@ -392,29 +409,25 @@ class LinearScorer:
         return np.where(decision >= 0.0, 1.0, small) / (1.0 + small)
 
     def _find_nodes(
-        self, documents: list[list[str]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return parallel arrays: the document and the node of every n-gram found."""
-        get = self._node_of_word.get
-        # An unknown word after each document keeps n-grams from crossing into the next.
-        ids = np.array(
-            [get(word, _NO_NODE) for words in documents for word in (*words, _WORD_SEPARATOR)],
-            dtype=np.int64,
+        self, words: Sequence[str]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield for each length of n-gram where the known ones start, and their nodes.
+
+        The last word must be unknown.
+        """
+        ids = np.fromiter(
+            map(self._node_of_word.get, words, repeat(_NO_NODE)), np.int64, count=len(words)
         )
-        document_of = np.repeat(np.arange(len(documents)), [len(words) + 1 for words in documents])
         starts = np.flatnonzero(ids >= 0)
         nodes = ids[starts]
-        found = [(document_of[starts], nodes)]
+        yield starts, nodes
         for length in range(2, self.max_ngram + 1):
-            ends = starts + (length - 1)
-            following = ids[np.minimum(ends, len(ids) - 1)]
-            known = following >= 0
-            starts, wanted = starts[known], nodes[known] << KEY_SHIFT | following[known]
+            # An unknown word makes the key -1, which no n-gram has.
+            wanted = nodes << KEY_SHIFT | ids.take(starts + (length - 1), mode="clip")
             positions = self._keys.searchsorted(wanted)
             hits = self._keys[positions] == wanted
             starts, nodes = starts[hits], positions[hits] + len(self._words)
-            found.append((document_of[starts], nodes))
-        return np.concatenate([doc for doc, _ in found]), np.concatenate([n for _, n in found])
+            yield starts, nodes
 
     def _term(self, node: int) -> str:
         words = []

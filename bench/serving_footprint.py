@@ -1,0 +1,139 @@
+"""Measures what the API needs on its own: installed size, time to readiness, memory.
+
+Installs sentiment-serve alone into an environment of its own, and starts it as a user would: from
+its cache, and with an empty cache from a registry server (MLflow of this environment).
+
+Run: nox -s bench -- serving_footprint
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import psutil
+from reviews import SHORT_TEXT, load_reviews
+
+from sentiment_core.conversion import scorer_from_pipeline
+from sentiment_core.model_package import write_package
+from sentiment_core.params import load_params
+from sentiment_core.pipeline import fit_pipeline
+from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_DIRECTORY
+from sentiment_train.registry import Registry
+from sentiment_train.results import LoggedModel
+
+REPEATS = 5
+MEBIBYTE = 1 << 20
+REGISTRY_PORT, API_PORT = 58501, 58502
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        install(folder / "venv")
+        size = sum(path.lstat().st_size for path in (folder / "venv").rglob("*")) / MEBIBYTE
+        print(f"{size:7.0f} MB installed with bytecode (target ≤ 200)")
+        with registry_server(folder) as uri:
+            register_model(uri, folder)
+            times = [start(folder, uri, folder / f"home-{n}")[0] for n in range(REPEATS)]
+            print(f"{min(times):7.2f} s to ready from a registry server (target ≤ 6)")
+            results = [start(folder, uri, folder / "home-0") for _ in range(REPEATS)]
+        times, memory = zip(*results, strict=True)
+        print(f"{min(times):7.2f} s to ready from the cache (target ≤ 3)")
+        print(f"{max(memory):7.0f} MB resident after 200 predictions (target ≤ 120)")
+
+
+def install(environment: Path) -> None:
+    subprocess.run(
+        ["uv", "sync", "-q", "--locked", "--package", "sentiment-serve", "--no-default-groups",
+         "--no-editable", "--compile-bytecode", "--python", sys.executable],
+        env=os.environ | {"UV_PROJECT_ENVIRONMENT": str(environment)}, check=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def registry_server(folder: Path):
+    uri = f"http://127.0.0.1:{REGISTRY_PORT}"
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--port", str(REGISTRY_PORT), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    with (folder / "mlflow.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_for(f"{uri}/health")
+        yield uri
+    finally:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+        process.wait()
+
+
+def register_model(uri: str, folder: Path) -> None:
+    texts, labels = load_reviews()
+    pipeline = fit_pipeline(load_params(Path("params.yaml")), texts[:2000], labels[:2000])
+    scorer = scorer_from_pipeline(pipeline)
+    package = folder / PACKAGE_DIRECTORY
+    write_package(package, scorer, metrics={}, examples=[SHORT_TEXT], model_card="# x\n")
+    mlflow.set_tracking_uri(uri)
+    with mlflow.start_run() as run:
+        info = mlflow.pyfunc.log_model(
+            name="model", loader_module="sentiment_core.pyfunc", data_path=str(package),
+            pip_requirements=[],
+        )  # fmt: skip
+    registry = Registry(DEFAULT_MODEL_NAME)
+    version = registry.register(LoggedModel(run.info.run_id, info.model_uri, scorer.digest))
+    registry.set_alias(CHAMPION, version)
+
+
+def start(folder: Path, uri: str, home: Path) -> tuple[float, float]:
+    """Return the seconds to readiness and the resident megabytes after some predictions."""
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": uri, "SENTIMENT_HOME": str(home), "PORT": str(API_PORT),
+        "ACCESS_LOG": "false",
+    }  # fmt: skip
+    begin = time.perf_counter()
+    with (folder / "api.log").open("ab") as log:
+        process = subprocess.Popen(
+            [folder / "venv/bin/sentiment-serve"], env=environment, stdout=log, stderr=log
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{API_PORT}/readyz")
+        seconds = time.perf_counter() - begin
+        for _ in range(200):
+            urllib.request.urlopen(
+                urllib.request.Request(
+                    f"http://127.0.0.1:{API_PORT}/predict",
+                    b'{"text": "a fine film"}',
+                    {"Content-Type": "application/json"},
+                )
+            ).close()
+        return seconds, psutil.Process(process.pid).memory_info().rss / MEBIBYTE
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(url: str, seconds: float = 60) -> None:
+    deadline = time.perf_counter() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except (urllib.error.URLError, OSError):
+            if time.perf_counter() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main()
