@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sentiment_cli.commands import data, doctor, predict, registry, train
+from sentiment_cli.commands import data, doctor, predict, registry, stack, storage, train
 from sentiment_cli.exits import PlainErrorsGroup
 
 app = typer.Typer(
@@ -48,7 +48,10 @@ app.command("compare", rich_help_panel="Models")(registry.compare)
 app.command("set-alias", rich_help_panel="Models")(registry.set_alias)
 app.command("delete-alias", rich_help_panel="Models")(registry.delete_alias)
 app.command("rollback", rich_help_panel="Models")(registry.rollback)
+app.command("export-champion", rich_help_panel="Models")(registry.export_champion)
 app.command("doctor", rich_help_panel="Operate")(doctor.doctor)
+app.command("init-storage", rich_help_panel="Operate")(storage.init_storage)
+app.add_typer(stack.app, name="stack", rich_help_panel="Operate")
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from sentiment_core.dataset import text_fingerprints
 from sentiment_core.errors import DataError
+from sentiment_train.files import write_atomically
 from sentiment_train.sources.base import ReviewSource
 
 
@@ -114,8 +114,8 @@ def prepare_dataset(
         sha256=hashlib.sha256(content).hexdigest(),
     )
     record = json.dumps(asdict(prepared), indent=2) + "\n"
-    _write_atomically(provenance_path(output), record.encode("utf-8"))
-    _write_atomically(output, content)
+    write_atomically(provenance_path(output), record.encode("utf-8"))
+    write_atomically(output, content)
     return prepared
 
 
@@ -132,10 +132,3 @@ def _sample(frame: pd.DataFrame, samples: int | None, rng: np.random.Generator) 
             )
         parts.append(rng.choice(rows, wanted, replace=False))
     return frame.iloc[rng.permutation(np.concatenate(parts))]
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)

@@ -7,9 +7,9 @@ others, and the best of them stays champion.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,8 @@ from sentiment_train.training_rows import read_training_rows
 
 logger = logging.getLogger(__name__)
 
-CLAIM_TAG: Final = "promotion.claimed_at"
+_TAG_PREFIX: Final = "promotion."
+CLAIM_TAG: Final = f"{_TAG_PREFIX}claimed_at"
 _MIN_FAIR_ROWS: Final = 50
 _MAX_ROUNDS: Final = 20
 
@@ -164,7 +165,10 @@ def _decide(registry: Registry, candidate: str, judge: Judge) -> Decision:
         better = judge.compare(winner)
         reason = f"{better.reason}, which was promoted at the same time"
         return _decision("superseded", reason, judge, better)
-    reason = comparison.reason if comparison else "there was no champion"
+    if comparison:
+        reason = comparison.reason
+    else:  # a repeated task finds its own work
+        reason = "it was the champion already" if champion else "there was no champion"
     return _decision("promoted", reason, judge, comparison)
 
 
@@ -219,14 +223,48 @@ def _decision(
 
 
 def _record(registry: Registry, candidate: str, decision: Decision) -> None:
-    tags = {
-        "promotion.verdict": decision.verdict,
-        "promotion.reason": decision.reason,
-        "promotion.metric": decision.metric,
-        "promotion.candidate_score": repr(decision.candidate_score),
-        "promotion.decided_at": datetime.now(UTC).isoformat(),
+    values = {
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "metric": decision.metric,
+        "candidate_score": decision.candidate_score,
+        "champion_version": decision.champion_version,
+        "champion_score": decision.champion_score,
+        "decided_at": datetime.now(UTC).isoformat(),
     }
-    if decision.champion_version is not None:
-        tags["promotion.champion_version"] = decision.champion_version
-        tags["promotion.champion_score"] = repr(decision.champion_score)
+    tags = {
+        f"{_TAG_PREFIX}{name}": str(value) for name, value in values.items() if value is not None
+    }
     registry.set_tags(candidate, tags)
+
+
+def read_decision(tags: Mapping[str, str]) -> Decision | None:
+    """Read the decision that stands on a version.
+
+    Parameters
+    ----------
+    tags : mapping of str to str
+        Tags of the version.
+
+    Returns
+    -------
+    Decision or None
+        None if nothing was decided.
+    """
+    values = {
+        name.removeprefix(_TAG_PREFIX): value
+        for name, value in tags.items()
+        if name.startswith(_TAG_PREFIX)
+    }
+    if "verdict" not in values:
+        return None
+    scores = (values.get("candidate_score"), values.get("champion_score"))
+    candidate_score, champion_score = (float(score) if score else None for score in scores)
+    return Decision(
+        verdict=cast("Verdict", values["verdict"]),
+        reason=values["reason"],
+        metric=cast("MetricName", values["metric"]),
+        candidate_score=candidate_score,
+        champion_version=values.get("champion_version"),
+        champion_score=champion_score,
+    )

@@ -86,11 +86,10 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        existing = self._client.search_model_versions(f"run_id = '{model.run_id}'")
-        mine = [version for version in existing if version.name == self.name]
-        created = mine[0] if mine else self._create_version(model)
-        self.set_alias(CHALLENGER, str(created.version))
-        return str(created.version)
+        existing = self.version_of_run(model.run_id)
+        version = existing.version if existing else str(self._create_version(model).version)
+        self.set_alias(CHALLENGER, version)
+        return version
 
     def _create_version(self, model: LoggedModel) -> ModelVersion:
         return self._client.create_model_version(
@@ -100,6 +99,23 @@ class Registry:
             model_id=model.model_uri.removeprefix("models:/"),
             tags={SCORER_DIGEST_TAG: model.scorer_digest},
         )
+
+    def version_of_run(self, run_id: str) -> VersionInfo | None:
+        """Find the version that a run registered.
+
+        Parameters
+        ----------
+        run_id : str
+            Id of the MLflow run.
+
+        Returns
+        -------
+        VersionInfo or None
+            None if it registered none.
+        """
+        found = self._client.search_model_versions(f"run_id = '{run_id}'")
+        mine = [version for version in found if version.name == self.name]
+        return _version_info(mine[0], self.aliases()) if mine else None
 
     def versions(self) -> list[VersionInfo]:
         """List all versions.

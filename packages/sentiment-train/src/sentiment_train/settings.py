@@ -34,6 +34,12 @@ class TrainSettings(BaseSettings):
         default=None, description="Prefect server; unset: a temporary one for each run."
     )
 
+    model_export_uri: str | None = Field(
+        default=None,
+        description="Where each new champion is exported to, for consumers without MLflow: "
+        "s3://bucket/prefix or a folder; unset: nowhere.",
+    )
+
     @property
     def home(self) -> Path:
         """Absolute path of SENTIMENT_HOME."""

@@ -13,6 +13,7 @@ from typing import Final
 import mlflow
 import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -106,7 +107,8 @@ def log_training(
         The run and its model.
     """
     experiment_id = ensure_experiment(settings)
-    run_id = _unfinished_run(experiment_id, flow_run_id) if flow_run_id else None
+    unfinished = find_run_of_flow(experiment_id, flow_run_id) if flow_run_id else None
+    run_id = unfinished.info.run_id if unfinished else None
     tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
     with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run:
         provenance = read_provenance(model.data_path)
@@ -119,11 +121,25 @@ def log_training(
         return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
 
 
-def _unfinished_run(experiment_id: str, flow_run_id: str) -> str | None:
+def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
+    """Find the MLflow run that a Prefect flow run logged.
+
+    Parameters
+    ----------
+    experiment_id : str
+        Experiment of the training runs.
+    flow_run_id : str
+        Id of the flow run.
+
+    Returns
+    -------
+    Run or None
+        None if it has logged none.
+    """
     runs = mlflow.MlflowClient().search_runs(
         [experiment_id], f"tags.`{FLOW_RUN_TAG}` = '{flow_run_id}'", max_results=1
     )
-    return str(runs[0].info.run_id) if runs else None
+    return runs[0] if runs else None
 
 
 def _describe(model: TrainedModel, source: str | None) -> dict[str, str]:

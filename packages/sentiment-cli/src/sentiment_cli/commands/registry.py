@@ -10,6 +10,7 @@ from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
     from sentiment_train.registry import Registry, VersionInfo
+    from sentiment_train.settings import TrainSettings
 
 ModelNameOption = Annotated[
     str | None, typer.Option("--model-name", help="Registered model. [default: $MODEL_NAME]")
@@ -17,11 +18,16 @@ ModelNameOption = Annotated[
 AliasOption = Annotated[str, typer.Option("--alias", help="For example champion.")]
 
 
-def _open(model_name: str | None) -> "Registry":
-    from sentiment_train.registry import Registry
+def _configure() -> "TrainSettings":
     from sentiment_train.runtime import configure_runtime
 
-    settings = configure_runtime()
+    return configure_runtime()
+
+
+def _open(model_name: str | None, settings: "TrainSettings | None" = None) -> "Registry":
+    from sentiment_train.registry import Registry
+
+    settings = settings or _configure()
     return Registry(model_name or settings.model_name)
 
 
@@ -125,11 +131,13 @@ def set_alias(
     as_json: JsonOption = False,
 ) -> None:
     """Make an alias name a version; `champion` only if the version's model can be served."""
-    registry = _open(model_name)
+    settings = _configure()
+    registry = _open(model_name, settings)
     registry.resolve(version)
     if alias == CHAMPION:
         registry.load(version)
         registry.make_champion(version)
+        _export(registry, settings)
     else:
         registry.set_alias(alias, version)
     if as_json:
@@ -152,12 +160,48 @@ def delete_alias(
 
 def rollback(model_name: ModelNameOption = None, as_json: JsonOption = False) -> None:
     """Make the previous champion the champion again; the two change places."""
-    registry = _open(model_name)
+    settings = _configure()
+    registry = _open(model_name, settings)
     former, restored = registry.roll_back()
+    _export(registry, settings)
     if as_json:
         print_json({"name": registry.name, "former": former, "champion": restored})
     else:
         typer.echo(f"{registry.name}@champion is version {restored} again (it was {former})")
+
+
+def export_champion(
+    target: Annotated[
+        str | None,
+        typer.Option("--to", help="s3://bucket/prefix or a folder. [default: $MODEL_EXPORT_URI]"),
+    ] = None,
+    model_name: ModelNameOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Export the champion for consumers without MLflow; promotions do it by themselves."""
+    settings = _configure()
+    target = target or settings.model_export_uri
+    if target is None:
+        raise typer.BadParameter("Name a place with --to, or set MODEL_EXPORT_URI.")
+    registry = _open(model_name, settings)
+    version = _export_to(registry, target)
+    if as_json:
+        print_json({"name": registry.name, "version": version, "target": target})
+    elif version is None:
+        typer.echo(f"{registry.name} has no champion to export")
+    else:
+        typer.echo(f"{registry.name} version {version} is exported to {target}")
+
+
+def _export(registry: "Registry", settings: "TrainSettings") -> None:
+    if settings.model_export_uri:
+        _export_to(registry, settings.model_export_uri)
+
+
+def _export_to(registry: "Registry", target: str) -> str | None:
+    from sentiment_train.export import export_champion, open_target
+
+    return export_champion(registry, open_target(target))
 
 
 def _when(milliseconds: int) -> str:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.progress import spinner
 
 if TYPE_CHECKING:
+    from sentiment_core.params import Params
     from sentiment_train.results import TrainingResult
+    from sentiment_train.settings import TrainSettings
 
 _RULE = "=" * 50
 
@@ -34,6 +37,9 @@ def train(
     no_register: Annotated[
         bool, typer.Option("--no-register", help="Log the run, but register no version.")
     ] = False,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Run on a Prefect worker (needs PREFECT_API_URL).")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model, log it to MLflow, register it, and with --champion promote it if better."""
@@ -47,6 +53,7 @@ def train(
         samples=samples,
         register=not no_register,
         promote=champion,
+        remote=remote,
         quiet=as_json,
     )
     if output_metrics:
@@ -73,13 +80,14 @@ def quickstart(
 def run_training(
     params_path: Path,
     *,
-    data_path: Path | None,
-    samples: int | None,
-    register: bool,
-    promote: bool,
-    quiet: bool,
+    data_path: Path | None = None,
+    samples: int | None = None,
+    register: bool = True,
+    promote: bool = False,
+    remote: bool = False,
+    quiet: bool = False,
 ) -> "TrainingResult":
-    """Run the training flow in this process.
+    """Run the training flow in this process, or on a worker.
 
     Parameters
     ----------
@@ -91,6 +99,8 @@ def run_training(
         Size of a sample to train on instead.
     register, promote : bool
         How far to go.
+    remote : bool
+        Leave the work to a Prefect worker.
     quiet : bool
         Print nothing on standard output.
 
@@ -99,30 +109,55 @@ def run_training(
     TrainingResult
         The outcome.
     """
-    from sentiment_cli.progress import spinner
     from sentiment_core.params import load_params
     from sentiment_train.runtime import configure_runtime
-    from sentiment_train.temporary_prefect import start_temporary_prefect
 
     settings = configure_runtime()
     params = load_params(params_path)
     if samples:
         params = params.with_samples(samples)
-    path = data_path or Path(params.data.path)
-    if data_path:
+    path = str(data_path or params.data.path)
+    if data_path and not remote:
         _check_exists(data_path)
     if not quiet:
         typer.echo(f"Starting training flow with data: {path}")
+    if remote:
+        return _train_remotely(settings, params, path, register=register, promote=promote)
     with spinner("Training"):
-        # The server starts while the libraries are imported.
-        server = start_temporary_prefect(settings)
-        from sentiment_train.flows.training import train_sentiment_model
+        return _train_here(settings, params, path, register=register, promote=promote)
 
-        if server:
-            server.wait_until_ready()
-        return train_sentiment_model(
-            data_path=str(path), params=params, register_model=register, promote=promote
-        )
+
+def _train_here(
+    settings: "TrainSettings", params: "Params", path: str, *, register: bool, promote: bool
+) -> "TrainingResult":
+    from sentiment_train.temporary_prefect import start_temporary_prefect
+
+    # The server starts while the libraries are imported.
+    server = start_temporary_prefect(settings)
+    from sentiment_train.flows.training import train_sentiment_model
+
+    if server:
+        server.wait_until_ready()
+    return train_sentiment_model(
+        data_path=path, params=params, register_model=register, promote=promote
+    )
+
+
+def _train_remotely(
+    settings: "TrainSettings", params: "Params", path: str, *, register: bool, promote: bool
+) -> "TrainingResult":
+    if settings.prefect_api_url is None:
+        raise typer.BadParameter("--remote needs a Prefect server: set PREFECT_API_URL.")
+    from sentiment_train.remote import run_remotely
+
+    return run_remotely(
+        settings,
+        params,
+        data_path=path,
+        register=register,
+        promote=promote,
+        on_state=lambda state: typer.echo(state, err=True),
+    )
 
 
 def _check_exists(path: Path) -> None:

@@ -21,6 +21,7 @@ from sentiment_core.evaluation import Evaluation, evaluate
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.split import Split, split_dataset
+from sentiment_train.export import export_champion, open_target
 from sentiment_train.fitting import fit_scorer
 from sentiment_train.model_card import table_rows
 from sentiment_train.prepare import prepare_dataset
@@ -105,3 +106,9 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
     scorer = registry.load(version).scorer
     judge = Judge(registry, scorer, model.split.test, model.params.promotion.metric)
     return promote(registry, version, judge)
+
+
+@task(name="export-champion", **_REMOTE)
+def export_new_champion(target_uri: str, settings: TrainSettings) -> str | None:
+    """Export the champion for consumers without MLflow."""
+    return export_champion(Registry(settings.model_name), open_target(target_uri))

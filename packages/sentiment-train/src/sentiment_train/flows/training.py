@@ -52,6 +52,8 @@ def train_sentiment_model(
     logged = tasks.log_mlflow(model, settings)
     version = tasks.register_model(logged, settings) if register_model else None
     decision = tasks.promote_champion(version, model, settings) if version and promote else None
+    if settings.model_export_uri and decision and decision.verdict != "kept":
+        tasks.export_new_champion(settings.model_export_uri, settings)
     return TrainingResult(
         run_id=logged.run_id,
         metrics=evaluation.metrics(),

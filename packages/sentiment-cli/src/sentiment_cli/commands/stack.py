@@ -1,0 +1,119 @@
+"""`stack`: the full stack on this machine, as ordinary processes."""
+
+from typing import Annotated
+
+import typer
+
+from sentiment_cli.output import JsonOption, print_json, print_table
+from sentiment_cli.settings import StackSettings
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def root() -> None:
+    """Run PostgreSQL, an S3 store, MLflow, Prefect with a worker, and the API on this machine.
+
+    All state is in .sentiment/stack; ports and folder are settings (STACK_API_PORT, STACK_HOME and
+    so on). Needs the extra: [bold]uv run --extra stack sentiment-cli stack up[/].
+    """
+
+
+@app.command()
+def up(as_json: JsonOption = False) -> None:
+    """Start everything in the background and wait until it answers."""
+    from sentiment_cli.stack.health import CHECKS
+    from sentiment_cli.stack.supervisor import start
+
+    settings = StackSettings()
+    _check_installed()
+    told: list[str] = []
+
+    def tell(message: str) -> None:
+        if message not in told[-1:]:
+            told.append(message)
+            typer.echo(message, err=True)
+
+    started = start(settings, tell)
+    if as_json:
+        print_json({"started": started, "parts": list(CHECKS), "ports": settings.ports})
+        return
+    typer.echo("The stack runs:" if started else "The stack runs already:")
+    for name, port in settings.ports.items():
+        scheme = "postgresql" if name == "postgres" else "http"
+        typer.echo(f"  {name:10}{scheme}://localhost:{port}")
+    typer.echo("Use it from here with: sentiment-cli stack env >> .env")
+
+
+@app.command()
+def down(as_json: JsonOption = False) -> None:
+    """Stop everything; the state stays."""
+    from sentiment_cli.progress import spinner
+    from sentiment_cli.stack.supervisor import stop
+
+    with spinner("Stopping"):
+        stopped = stop(StackSettings())
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        typer.echo("The stack is stopped." if stopped else "The stack does not run.")
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show which parts answer; exit code 1 if one does not."""
+    from sentiment_cli.stack.health import CHECKS, check_part
+
+    settings = StackSettings()
+    problems = {part: check_part(settings, part) for part in CHECKS}
+    if as_json:
+        print_json(problems)
+    else:
+        rows = [[part, problem or "ok"] for part, problem in problems.items()]
+        print_table("Local stack", ["Part", "State"], rows)
+    if any(problems.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def env() -> None:
+    """Print the environment variables that make every command use the stack."""
+    from sentiment_cli.stack.environment import client_environment
+
+    for name, value in client_environment(StackSettings()).items():
+        typer.echo(f"{name}={value}")
+
+
+@app.command(hidden=True)
+def run() -> None:
+    """Run everything in the foreground."""
+    from sentiment_cli.stack.supervisor import run
+
+    _check_installed()
+    raise typer.Exit(run(StackSettings()))
+
+
+@app.command(hidden=True)
+def wait(
+    parts: Annotated[list[str], typer.Argument(help="Parts to wait for.")],
+) -> None:
+    """Wait until some parts answer."""
+    from sentiment_cli.stack.supervisor import wait_for_parts
+
+    wait_for_parts(StackSettings(), parts, lambda _message: None)
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    from sentiment_core.errors import SentimentError
+
+    missing = [name for name in ("honcho", "psycopg2") if find_spec(name) is None]
+    if missing:
+        raise SentimentError(
+            "The local stack is not installed: run it as "
+            "`uv run --extra stack sentiment-cli stack up`."
+        )
+    if not Path("prefect.yaml").exists():
+        raise SentimentError("Run this in the project's folder, where prefect.yaml is.")

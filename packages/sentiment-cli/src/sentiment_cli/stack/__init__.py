@@ -1,0 +1,1 @@
+"""The full stack on this machine, as ordinary processes from wheels."""

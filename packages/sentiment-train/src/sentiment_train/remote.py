@@ -1,0 +1,112 @@
+"""Runs the training flow on a worker, wherever that is, and reads the outcome from MLflow."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import mlflow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+
+from sentiment_core.errors import SentimentError
+from sentiment_core.params import MetricName, Params
+from sentiment_core.registry_names import SCORER_DIGEST_TAG
+from sentiment_train.promotion import read_decision
+from sentiment_train.registry import Registry
+from sentiment_train.results import TrainingResult
+from sentiment_train.settings import TrainSettings
+from sentiment_train.tracking import find_run_of_flow
+
+DEPLOYMENT: Final = "sentiment-training/default"
+_POLL_SECONDS: Final = 1.0
+
+
+class RemoteRunError(SentimentError):
+    """The flow run on the worker did not start or did not succeed."""
+
+
+def run_remotely(
+    settings: TrainSettings,
+    params: Params,
+    *,
+    data_path: str | None = None,
+    register: bool = True,
+    promote: bool = False,
+    on_state: Callable[[str], None] = lambda _state: None,
+) -> TrainingResult:
+    """Start a run of the deployment and wait for its end.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        Names the servers.
+    params : Params
+        The experiment's choices; they travel with the run.
+    data_path : str, optional
+        Data file on the worker's machine; none takes that of `params`.
+    register, promote : bool
+        How far to go.
+    on_state : callable, optional
+        Is told each new state of the run.
+
+    Returns
+    -------
+    TrainingResult
+        As if the flow had run here.
+
+    Raises
+    ------
+    RemoteRunError
+        If there is no deployment, or the run fails.
+    """
+    parameters = {
+        "data_path": data_path,
+        "params": params.model_dump(mode="json"),
+        "register_model": register,
+        "promote": promote,
+    }
+    try:
+        started: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0)
+    except ObjectNotFound as error:
+        raise RemoteRunError(
+            f"The Prefect server has no deployment {DEPLOYMENT}: make it with "
+            "`prefect --no-prompt deploy --all`."
+        ) from error
+    run = _wait(started, on_state)
+    if run.state is None or not run.state.is_completed():
+        message = run.state.message if run.state else None
+        raise RemoteRunError(f"{run.name} ended as {run.state_name}: {message or 'see its logs'}")
+    return _read_result(settings, str(run.id))
+
+
+def _wait(run: FlowRun, on_state: Callable[[str], None]) -> FlowRun:
+    told = None
+    with get_client(sync_client=True) as client:
+        while run.state is None or not run.state.is_final():
+            if run.state_name != told:
+                told = run.state_name
+                on_state(f"{run.name}: {told}")
+            time.sleep(_POLL_SECONDS)
+            run = client.read_flow_run(run.id)
+    return run
+
+
+def _read_result(settings: TrainSettings, flow_run_id: str) -> TrainingResult:
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name(settings.mlflow_experiment_name)
+    run = find_run_of_flow(str(experiment.experiment_id), flow_run_id) if experiment else None
+    if run is None:
+        raise RemoteRunError(
+            f"The run succeeded, but {settings.tracking_uri} has no record of it: does the worker "
+            "log to the same MLflow?"
+        )
+    version = Registry(settings.model_name).version_of_run(run.info.run_id)
+    return TrainingResult(
+        run_id=run.info.run_id,
+        metrics=cast("dict[MetricName, float]", dict(run.data.metrics)),
+        model_digest=run.data.tags[SCORER_DIGEST_TAG],
+        model_version=version.version if version else None,
+        decision=read_decision(version.tags) if version else None,
+    )
