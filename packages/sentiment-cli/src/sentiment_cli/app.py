@@ -51,6 +51,8 @@ app.command("rollback", rich_help_panel="Models")(registry.rollback)
 app.command("export-champion", rich_help_panel="Models")(registry.export_champion)
 app.command("doctor", rich_help_panel="Operate")(doctor.doctor)
 app.command("init-storage", rich_help_panel="Operate")(storage.init_storage)
+app.command("backup-storage", rich_help_panel="Operate")(storage.backup_storage)
+app.command("restore-storage", rich_help_panel="Operate")(storage.restore_storage)
 app.add_typer(stack.app, name="stack", rich_help_panel="Operate")
 
 

@@ -52,7 +52,7 @@ def run_checks(settings: TrainSettings, params_path: Path) -> list[CheckResult]:
         lambda: _prefect(settings),
         lambda: _champion(settings),
     ]
-    return [check() for check in checks]
+    return [*(check() for check in checks), *_local_stack()]
 
 
 def _home(settings: TrainSettings) -> CheckResult:
@@ -90,15 +90,45 @@ def _tracking(settings: TrainSettings) -> CheckResult:
 
 
 def _store() -> CheckResult:
-    endpoint = os.environ.get("MLFLOW_S3_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3")
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from sentiment_cli.storage import BUCKETS
+    from sentiment_core.object_store import s3_client, s3_endpoint
+
+    endpoint = s3_endpoint()
     if not endpoint:
         return CheckResult("artifact store", "ok", "no S3 endpoint is set: the tracking server's")
     try:
-        httpx.get(endpoint, timeout=_TIMEOUT_SECONDS)
-    except httpx.HTTPError as error:
-        advice = "Start the store, or correct MLFLOW_S3_ENDPOINT_URL."
+        found = {bucket["Name"] for bucket in s3_client().list_buckets()["Buckets"]}
+    except (BotoCoreError, ClientError) as error:
+        advice = "Start the store, or correct MLFLOW_S3_ENDPOINT_URL and the AWS_* keys."
         return CheckResult("artifact store", "failed", f"{endpoint}: {error}", advice)
-    return CheckResult("artifact store", "ok", endpoint)
+    missing = [bucket for bucket in BUCKETS if bucket not in found]
+    if missing:
+        detail = f"{endpoint} has no bucket {', '.join(missing)}"
+        return CheckResult("artifact store", "failed", detail, "Run `sentiment-cli init-storage`.")
+    return CheckResult("artifact store", "ok", f"{endpoint}, all buckets are there")
+
+
+def _local_stack() -> list[CheckResult]:
+    """Look at the parts that no client talks to, where the local stack runs."""
+    from sentiment_cli.settings import StackSettings
+    from sentiment_cli.stack.supervisor import log_file, running_pid
+
+    settings = StackSettings()
+    if running_pid(settings) is None:
+        return []
+    from sentiment_cli.stack.health import check_part
+
+    results = []
+    for part in ("postgres", "worker", "api"):
+        problem = check_part(settings, part)
+        name = f"stack: {part}"
+        if problem is None:
+            results.append(CheckResult(name, "ok", "answers"))
+        else:
+            results.append(CheckResult(name, "failed", problem, f"See {log_file(settings)}."))
+    return results
 
 
 def _prefect(settings: TrainSettings) -> CheckResult:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from sentiment_cli.output import JsonOption, print_json
-from sentiment_cli.progress import spinner
+from sentiment_cli.progress import progress
 
 Source = Literal["package", "stanford", "hub", "csv"]
 
@@ -54,7 +54,7 @@ def prepare_data(
             typer.echo(f"Kept {target} ({rows:,} reviews); use --force to make it again.")
         return
     found = find_source(source or params.source, cache=settings.download_cache, csv_path=input_path)
-    with spinner("Preparing reviews"):
+    with progress("Preparing reviews"):
         prepared = prepare_dataset(
             found,
             target,

@@ -24,12 +24,12 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Label reviews with the champion (or another version)."""
-    from sentiment_cli.progress import spinner
+    from sentiment_cli.progress import progress
     from sentiment_train.registry import Registry
     from sentiment_train.runtime import configure_runtime
 
     settings = configure_runtime()
-    with spinner("Fetching the model"):
+    with progress("Fetching the model"):
         registry = Registry(settings.model_name)
         version = registry.resolve(model).version
         scorer = registry.load(version).scorer

@@ -1,10 +1,12 @@
 """`stack`: the full stack on this machine, as ordinary processes."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sentiment_cli.output import JsonOption, print_json, print_table
+from sentiment_cli.progress import progress
 from sentiment_cli.settings import StackSettings
 
 app = typer.Typer(no_args_is_help=True)
@@ -48,10 +50,10 @@ def up(as_json: JsonOption = False) -> None:
 @app.command()
 def down(as_json: JsonOption = False) -> None:
     """Stop everything; the state stays."""
-    from sentiment_cli.progress import spinner
+    from sentiment_cli.progress import progress
     from sentiment_cli.stack.supervisor import stop
 
-    with spinner("Stopping"):
+    with progress("Stopping"):
         stopped = stop(StackSettings())
     if as_json:
         print_json({"stopped": stopped})
@@ -84,6 +86,41 @@ def env() -> None:
         typer.echo(f"{name}={value}")
 
 
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="New folder.")], as_json: JsonOption = False
+) -> None:
+    """Copy the databases and the buckets of the running stack into a folder."""
+    from sentiment_cli.stack.backup import back_up
+
+    with progress("Copying") as tell:
+        result = back_up(StackSettings(), folder, tell)
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(f"{len(result.databases)} databases and {result.objects} objects: {folder}")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Replace the state of the stopped stack by a backup."""
+    from sentiment_cli.stack.backup import restore
+
+    settings = StackSettings()
+    if not yes:
+        typer.confirm(f"Replace all state in {settings.folder}?", abort=True, err=True)
+    with progress("Restoring") as tell:
+        result = restore(settings, folder, tell)
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(f"{len(result.databases)} databases and {result.objects} objects are back.")
+
+
 @app.command(hidden=True)
 def run() -> None:
     """Run everything in the foreground."""
@@ -105,7 +142,6 @@ def wait(
 
 def _check_installed() -> None:
     from importlib.util import find_spec
-    from pathlib import Path
 
     from sentiment_core.errors import SentimentError
 

@@ -1,11 +1,12 @@
-"""`init-storage`: the buckets that everything else expects."""
+"""Commands on the buckets that everything else expects."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sentiment_cli.output import JsonOption, print_json
-from sentiment_cli.progress import spinner
+from sentiment_cli.progress import progress
 
 
 def init_storage(
@@ -21,7 +22,7 @@ def init_storage(
     from sentiment_train.runtime import configure_runtime
 
     configure_runtime()
-    with spinner("Waiting for the store"):
+    with progress("Waiting for the store"):
         buckets = storage.init_storage(timeout_seconds=timeout)
     if as_json:
         print_json(buckets)
@@ -29,3 +30,44 @@ def init_storage(
     typer.echo(f"Buckets on {s3_endpoint() or 'AWS S3'}:")
     for bucket in buckets:
         typer.echo(f"  {bucket.name}: {'created' if bucket.created else 'was there'}")
+
+
+def backup_storage(
+    folder: Annotated[Path, typer.Argument(help="Gets one folder for each bucket.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Copy all objects of the buckets into a folder."""
+    from sentiment_cli.storage import BUCKETS
+    from sentiment_cli.storage_sync import save_buckets
+    from sentiment_train.runtime import configure_runtime
+
+    configure_runtime()
+    with progress("Copying") as tell:
+        count = save_buckets(BUCKETS, folder, tell)
+    if as_json:
+        print_json({"folder": str(folder), "objects": count})
+    else:
+        typer.echo(f"{count} objects: {folder}")
+
+
+def restore_storage(
+    folder: Annotated[Path, typer.Argument(help="Holds one folder for each bucket.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the buckets equal to a backup; other objects in them are deleted."""
+    from sentiment_cli.storage import init_storage as make_buckets
+    from sentiment_cli.storage_sync import restore_buckets
+    from sentiment_core.object_store import s3_endpoint
+    from sentiment_train.runtime import configure_runtime
+
+    configure_runtime()
+    if not yes:
+        typer.confirm(f"Replace the buckets on {s3_endpoint() or 'AWS S3'}?", abort=True, err=True)
+    with progress("Restoring") as tell:
+        make_buckets()
+        count = restore_buckets(folder, tell)
+    if as_json:
+        print_json({"folder": str(folder), "objects": count})
+    else:
+        typer.echo(f"{count} objects are back.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment_cli.output import JsonOption, print_json
-from sentiment_cli.progress import spinner
+from sentiment_cli.progress import progress
 
 if TYPE_CHECKING:
     from sentiment_core.params import Params
@@ -123,7 +123,7 @@ def run_training(
         typer.echo(f"Starting training flow with data: {path}")
     if remote:
         return _train_remotely(settings, params, path, register=register, promote=promote)
-    with spinner("Training"):
+    with progress("Training"):
         return _train_here(settings, params, path, register=register, promote=promote)
 
 
