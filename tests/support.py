@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -32,16 +33,20 @@ def eventually(condition, seconds=30):
 class Process:
     """A server as its own process group, with its log in a file."""
 
-    def __init__(self, command, url, log, environment, ready):
+    def __init__(self, command, url, log, environment, ready, cwd=None):
         self.command, self.url, self.log = command, url, log
-        self.environment, self.ready = environment, ready
+        self.environment, self.ready, self.cwd = environment, ready, cwd
+        self.popen = None
 
-    def start(self, timeout=90):
+    def launch(self):
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
                 self.command, stdout=log, stderr=subprocess.STDOUT, env=self.environment,
-                start_new_session=True,
+                start_new_session=True, cwd=self.cwd,
             )  # fmt: skip
+
+    def start(self, timeout=90):
+        self.launch()
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -55,6 +60,11 @@ class Process:
 
     def kill(self):
         """As a power cut does."""
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.popen.pid).children(recursive=True):
+                child.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self.popen.wait(0.3)  # a parent that lives a little longer buries its children
         self._signal(signal.SIGKILL)
         self.popen.wait()
 

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from tests.serving.conftest import Publisher
-from tests.support import BIN, eventually, mlflow_server
 
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION
+from tests.serving.conftest import Publisher
+from tests.support import BIN, eventually, mlflow_server
 
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser import chromium_page, screenshot
-from tests.support import ROOT
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.conversion import scorer_from_pipeline
@@ -14,6 +12,8 @@ from sentiment_core.model_package import write_package
 from sentiment_core.params import load_params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_train.sources.package import PackageSource
+from tests.browser import chromium_page, screenshot
+from tests.support import ROOT
 
 REVIEW = (
     "The acting is wonderful and I loved the ending, but the first hour is a boring, "

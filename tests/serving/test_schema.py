@@ -4,10 +4,10 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
-from tests.support import eventually
 
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
+from tests.support import eventually
 
 
 @pytest.mark.filterwarnings("default")  # the tool leaves sockets to the garbage collector

@@ -24,7 +24,7 @@ from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.problems import Problem, install_problem_handlers
 from sentiment_serve.routes import admin, feedback, health, pages, predict
 from sentiment_serve.service import PredictionService
-from sentiment_serve.settings import ServeSettings
+from sentiment_serve.settings import ServeSettings, read_settings
 from sentiment_serve.state import AppState
 
 logger = logging.getLogger(__name__)
@@ -133,4 +133,4 @@ def __getattr__(name: str) -> FastAPI:
     if name != "app":
         raise AttributeError(name)
     configure_logging()
-    return create_app(ServeSettings())
+    return create_app(read_settings())

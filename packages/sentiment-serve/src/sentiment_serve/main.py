@@ -6,7 +6,8 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
-from sentiment_serve.settings import ServeSettings
+from sentiment_core.secret_files import SecretFileError
+from sentiment_serve.settings import ServeSettings, read_settings
 from sentiment_serve.shared_metrics import shared_metrics
 
 
@@ -14,13 +15,15 @@ def main() -> None:
     """Serve until a signal comes; requests under way are finished first."""
     _parse_arguments()
     try:
-        settings = ServeSettings()
+        settings = read_settings()
     except ValidationError as error:
         problems = "; ".join(
             f"{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
             for item in error.errors(include_url=False)
         )
         sys.exit(f"Error: invalid settings: {problems}.")
+    except SecretFileError as error:
+        sys.exit(f"Error: {error}")
     with shared_metrics(settings.workers):
         uvicorn.run(
             "sentiment_serve.app:app",

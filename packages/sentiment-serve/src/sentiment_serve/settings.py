@@ -16,8 +16,12 @@ from sentiment_core.registry_names import (
     DEFAULT_MODEL_NAME,
     embedded_tracking_uri,
 )
+from sentiment_core.secret_files import read_secret_files
 
 _REGISTERED: Final = re.compile(rf"models:/(?P<name>[^/@]+)@{CHAMPION}")
+_SECRETS: Final = ("ADMIN_TOKEN", "WEBHOOK_SECRET", "PREDICTION_LOG_KEY",
+                   "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
+                   "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")  # fmt: skip
 _POINTER_SCHEMES: Final = ("s3://", "file://", "http://", "https://")
 
 
@@ -144,3 +148,22 @@ class ServeSettings(BaseSettings):
     def aliases(self) -> tuple[str, ...]:
         """The aliases to follow."""
         return (CHAMPION,) if self.challenger_mode == "off" else (CHAMPION, CHALLENGER)
+
+
+def read_settings() -> ServeSettings:
+    """Read the settings as an entry point does: secrets may stand in files.
+
+    Returns
+    -------
+    ServeSettings
+        The deployment settings.
+
+    Raises
+    ------
+    SecretFileError
+        If the file of a secret cannot be read.
+    pydantic.ValidationError
+        If a setting is wrong.
+    """
+    read_secret_files(_SECRETS)
+    return ServeSettings()

@@ -1,5 +1,6 @@
 """Runs the training flow on a worker, wherever that is, and reads the outcome from MLflow."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -21,6 +22,7 @@ from sentiment_train.tracking import find_run_of_flow
 
 DEPLOYMENT: Final = "sentiment-training/default"
 _POLL_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 20.0
 
 
 class RemoteRunError(SentimentError):
@@ -83,11 +85,16 @@ def run_remotely(
 
 def _wait(run: FlowRun, on_state: Callable[[str], None]) -> FlowRun:
     told = None
+    doubtful_at = time.monotonic() + _PATIENCE_SECONDS
     with get_client(sync_client=True) as client:
         while run.state is None or not run.state.is_final():
             if run.state_name != told:
                 told = run.state_name
                 on_state(f"{run.name}: {told}")
+            waits = run.state is None or run.state.is_scheduled()
+            if waits and time.monotonic() > doubtful_at:
+                doubtful_at = math.inf
+                on_state("No worker has taken it yet: is one running on the pool?")
             time.sleep(_POLL_SECONDS)
             run = client.read_flow_run(run.id)
     return run

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dotenv import load_dotenv
 
+from sentiment_core.secret_files import read_secret_files
 from sentiment_train.settings import TrainSettings
 
 _QUIET_AND_PRIVATE = {
@@ -22,7 +23,12 @@ _QUIET_AND_PRIVATE = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # Standard output is ours, above all as JSON.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+
+_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+            "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")  # fmt: skip
 
 
 def configure_runtime(env_file: Path = Path(".env")) -> TrainSettings:
@@ -41,6 +47,7 @@ def configure_runtime(env_file: Path = Path(".env")) -> TrainSettings:
         The deployment settings.
     """
     load_dotenv(env_file)
+    read_secret_files(_SECRETS)
     # It asks for pip in the environment, which uv leaves out on purpose.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
     settings = TrainSettings()

@@ -1,0 +1,177 @@
+"""Parts of the stack that die while models are trained and served."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import httpx
+import mlflow
+import pytest
+
+from tests.support import BIN, eventually, free_port, running
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+MORTAL = ("postgres", "s3", "mlflow")
+
+
+@pytest.fixture
+def heal(stack):
+    """Afterwards every part answers again."""
+    yield
+    for part in MORTAL:
+        if stack.parts[part].popen.poll() is not None:
+            stack.start(part)
+
+
+@pytest.fixture
+def champion(stack, model_name):
+    """A first champion, so that there is something to lose."""
+    stack.cli("train", "--champion", "--data-path", "reviews.csv", MODEL_NAME=model_name)
+    return "1"
+
+
+def kill_in_the_middle(stack, part, experiment):
+    """Kill a part at the moment when the training has begun to write to MLflow."""
+    client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
+
+    def writing():
+        found = client.get_experiment_by_name(experiment)
+        return found and client.search_runs([found.experiment_id])
+
+    eventually(writing, 120)
+    stack.kill(part)
+
+
+@pytest.mark.parametrize("part", MORTAL)
+def test_a_training_survives_a_part_that_comes_back(stack, heal, champion, model_name, part):
+    process = stack.popen(
+        "train", "--champion", "--data-path", "reviews.csv", "--json",
+        MODEL_NAME=model_name, MLFLOW_EXPERIMENT_NAME=f"back-{model_name}",
+    )  # fmt: skip
+    kill_in_the_middle(stack, part, f"back-{model_name}")
+    time.sleep(1)
+    stack.start(part)
+    _, stderr = process.communicate(timeout=240)
+    assert process.returncode == 0, stderr
+    assert_champion_is_sound(stack, model_name)
+
+
+@pytest.mark.parametrize("part", MORTAL)
+def test_a_training_fails_plainly_if_it_stays_away(stack, heal, champion, model_name, part):
+    process = stack.popen(
+        "train", "--champion", "--data-path", "reviews.csv",
+        MODEL_NAME=model_name, MLFLOW_EXPERIMENT_NAME=f"away-{model_name}",
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
+    )  # fmt: skip
+    kill_in_the_middle(stack, part, f"away-{model_name}")
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode != 0, stdout
+    assert "Error: " in stderr
+    assert "Traceback" not in stdout + stderr
+    assert "Set as champion" not in stdout
+    stack.start(part)
+    assert_champion_is_sound(stack, model_name)
+    # The next training is none the worse for it.
+    stack.cli("train", "--champion", "--data-path", "reviews.csv", MODEL_NAME=model_name)
+
+
+def assert_champion_is_sound(stack, model_name):
+    assert stack.cli("predict", "A fine film", "--json", MODEL_NAME=model_name)
+    exported = stack.cli("export-champion", "--json", MODEL_NAME=model_name)["version"]
+    versions = stack.cli("list-versions", "--json", MODEL_NAME=model_name)
+    assert [info["version"] for info in versions if "champion" in info["aliases"]] == [exported]
+
+
+@contextmanager
+def api(stack, model_name, **environment):
+    port = free_port()
+    environment = {
+        **stack.client_environment, "MODEL_NAME": model_name, "MODEL_RELOAD_INTERVAL": "0.5",
+        "PORT": str(port), "SENTIMENT_HOME": str(stack.root / f"api-{port}"), **environment,
+    }  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    log = stack.root / f"api-{port}.log"
+    with (
+        running([BIN / "sentiment-serve"], url, log, ready="/livez", **environment),
+        httpx.Client(base_url=url) as client,
+    ):
+        yield client
+
+
+def version(client):
+    return client.post("/predict", json={"text": "fine"}).json().get("model_version")
+
+
+@pytest.mark.parametrize("source", ["registry", "bucket"])
+def test_no_prediction_fails_while_parts_die_and_all_recovers(
+    stack, heal, champion, model_name, source
+):
+    pointer = {"MODEL_SOURCE": f"s3://models/{model_name}"} if source == "bucket" else {}
+    with api(stack, model_name, **pointer) as client:
+        eventually(lambda: version(client) == champion)
+        statuses, stop = [], threading.Event()
+
+        def ask():
+            with httpx.Client(base_url=client.base_url) as asking:
+                while not stop.is_set():
+                    answer = asking.post("/predict", json={"text": "a fine film"})
+                    statuses.append(answer.status_code)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            needed = ("s3",) if source == "bucket" else ("postgres", "mlflow")
+            for part in MORTAL:
+                stack.kill(part)
+                if part in needed:
+                    eventually(lambda: client.get("/readyz").json()["degraded"], 60)
+                else:
+                    time.sleep(1)
+                stack.start(part)
+                eventually(lambda: not client.get("/readyz").json()["degraded"], 60)
+            stack.cli("train", "--data-path", "reviews.csv", MODEL_NAME=model_name)
+            stack.cli("set-alias", "--version", "2", "--alias", "champion", MODEL_NAME=model_name)
+            eventually(lambda: version(client) == "2")
+        finally:
+            stop.set()
+            thread.join()
+    assert len(statuses) > 100
+    assert set(statuses) == {200}
+
+
+def test_a_worker_starts_from_the_cache_while_everything_is_down(stack, heal, champion, model_name):
+    home = str(stack.root / f"home-{model_name}")
+    with api(stack, model_name, SENTIMENT_HOME=home) as client:
+        eventually(lambda: version(client) == champion)
+    for part in MORTAL:
+        stack.kill(part)
+    with api(stack, model_name, SENTIMENT_HOME=home) as client:
+        assert version(client) == champion
+        assert client.get("/model-info").json()["from_cache"] is True
+    for part in MORTAL:
+        stack.start(part)
+
+
+def test_storage_is_made_once_and_refusals_are_plain(stack, heal):
+    assert {bucket["created"] for bucket in stack.cli("init-storage", "--json")} == {False}
+    text = stack.cli("init-storage", exit_code=1, AWS_SECRET_ACCESS_KEY="wrong")
+    assert "refuses the key minioadmin" in text
+    text = stack.cli("init-storage", exit_code=1, AWS_ACCESS_KEY_ID="nobody")
+    assert "refuses the key nobody" in text
+    stack.kill("s3")
+    text = stack.cli("init-storage", "--timeout", 1, exit_code=3)
+    assert "does not answer" in text
+    waiting = stack.popen("init-storage", "--json")
+    time.sleep(1)
+    stack.start("s3")
+    waiting.communicate(timeout=120)
+    assert waiting.returncode == 0
+
+
+def test_doctor_names_what_is_down(stack, heal):
+    stack.kill("mlflow")
+    checks = {check["name"]: check for check in stack.cli("doctor", "--json", exit_code=1)}
+    assert checks["MLflow"]["status"] == "failed"
+    assert "MLFLOW_TRACKING_URI" in checks["MLflow"]["advice"]
+    assert checks["artifact store"]["status"] == "ok"

@@ -1,0 +1,149 @@
+"""Training on the full stack: PostgreSQL, S3, MLflow and Prefect servers, a worker."""
+
+import contextlib
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import yaml
+
+from sentiment_cli.stack.postgres import connect
+from sentiment_core.champion_pointer import ChampionPointer
+from sentiment_core.object_store import s3_client
+from tests.support import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def store(stack, monkeypatch):
+    for name, value in stack.client_environment.items():
+        monkeypatch.setenv(name, value)
+    client = s3_client()
+    yield client
+    client.close()
+
+
+def keys(store, bucket, prefix=""):
+    return [item["Key"] for item in store.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+
+
+def test_a_training_leaves_everything_where_it_belongs(stack, store, model_name):
+    result = stack.cli(
+        "train", "--champion", "--data-path", "reviews.csv", "--json", MODEL_NAME=model_name
+    )
+    assert result["decision"]["verdict"] == "promoted"
+    artifacts = keys(store, "mlflow-artifacts")
+    assert any(key.endswith("data/package/scorer.bin") for key in artifacts)
+    assert any(f"{result['run_id']}/artifacts/figures/roc.png" in key for key in artifacts)
+
+    with contextlib.closing(connect(stack.settings, "mlflow", "mlflow")) as database:
+        cursor = database.cursor()
+        cursor.execute(
+            "SELECT alias, version FROM registered_model_aliases WHERE name = %s", [model_name]
+        )
+        assert cursor.fetchall() == [("champion", int(result["model_version"]))]
+        cursor.execute(
+            "SELECT value FROM metrics WHERE run_uuid = %s AND key = 'f1'", [result["run_id"]]
+        )
+        assert cursor.fetchone() == (pytest.approx(result["metrics"]["f1"]),)
+
+    exported = keys(store, "models", f"{model_name}/")
+    names = ("MODEL_CARD.md", "manifest.json", "scorer.bin")
+    assert set(exported) >= {f"{model_name}/1/{name}" for name in names}
+    body = store.get_object(Bucket="models", Key=f"{model_name}/champion.json")["Body"].read()
+    assert ChampionPointer.from_json(body).scorer_sha256 == result["model_digest"]
+    doctor = stack.cli("doctor", "--json", MODEL_NAME=model_name)
+    assert {check["status"] for check in doctor} <= {"ok", "note"}
+
+
+def test_rolling_back_exports_the_former_champion_again(stack, store, model_name):
+    weak = write_params(stack, "weak", vectorizer={"max_features": 20})
+    for params in (weak, "params.yaml"):
+        stack.cli(
+            "train", "--champion", "--data-path", "reviews.csv", "--params", params,
+            MODEL_NAME=model_name,
+        )  # fmt: skip
+
+    def exported():
+        body = store.get_object(Bucket="models", Key=f"{model_name}/champion.json")["Body"].read()
+        return json.loads(body)["version"]
+
+    assert exported() == "2"
+    stack.cli("rollback", MODEL_NAME=model_name)
+    assert exported() == "1"
+
+
+def test_a_worker_trains_and_prefect_shows_how(stack):
+    shutil.copy(stack.root / "reviews.csv", stack.root / "on-the-worker.csv")
+    text = stack.cli("train", "--champion", "--remote", "--data-path", "on-the-worker.csv")
+    assert "Training completed!" in text
+    assert "Status: Set as champion" in text
+    assert ": Running" in text
+    runs = stack.api_post("/flow_runs/filter", sort="START_TIME_DESC", limit=1)
+    tasks = eventually(lambda: all_tasks(stack, runs[0]["id"]))
+    assert [name.rsplit("-", 1)[0] for name in tasks] == [
+        "load-data", "split-data", "train-model", "evaluate-model", "log-mlflow",
+        "register-model", "promote-champion", "export-champion",
+    ]  # fmt: skip
+    logs = stack.api_post(
+        "/logs/filter", logs={"flow_run_id": {"any_": [runs[0]["id"]]}, "level": {"ge_": 20}}
+    )
+    assert any("Finished in state Completed" in entry["message"] for entry in logs)
+
+    failed = stack.cli("train", "--remote", "--data-path", "nowhere.csv", exit_code=1)
+    assert "ended as Failed" in failed
+    assert "Traceback" not in failed
+
+
+def all_tasks(stack, flow_run_id):
+    runs = stack.api_post("/task_runs/filter", flow_runs={"id": {"any_": [flow_run_id]}})
+    done = [run for run in runs if run["state_type"] == "COMPLETED"]
+    return [run["name"] for run in sorted(done, key=lambda run: run["start_time"])] * (
+        len(done) == 8
+    )
+
+
+def test_the_schedule_is_there_and_switched_off(stack):
+    deployment = stack.api("/deployments/name/sentiment-training/default")
+    (schedule,) = deployment["schedules"]
+    assert schedule["schedule"]["cron"] == "0 3 * * 1"
+    assert schedule["active"] is False
+    assert "promote" in deployment["parameter_openapi_schema"]["properties"]
+
+
+def test_eight_promotions_at_once_leave_the_best_as_the_only_champion(stack, model_name):
+    """Each has other parameters; all are judged on the same held-out rows."""
+    files = [
+        write_params(stack, f"rival-{number}", vectorizer={"max_features": size})
+        for number, size in enumerate((10, 30, 100, 300, 1000, 2000, 4000, 8000))
+    ]
+
+    def train(params):
+        return stack.cli(
+            "train", "--champion", "--data-path", "reviews.csv", "--params", params, "--json",
+            MODEL_NAME=model_name,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(train, files))
+    versions = stack.cli("list-versions", "--json", MODEL_NAME=model_name)
+    assert len(versions) == 8
+    champions = [info["version"] for info in versions if "champion" in info["aliases"]]
+    best = max(result["metrics"]["f1"] for result in results)
+    best_versions = [
+        result["model_version"] for result in results if result["metrics"]["f1"] == best
+    ]
+    assert len(champions) == 1
+    assert champions[0] in best_versions
+    assert stack.cli("predict", "A fine film", MODEL_NAME=model_name)
+
+
+def write_params(stack, name, **changes):
+    params = yaml.safe_load((stack.root / "params.yaml").read_text())
+    for section, values in changes.items():
+        params[section] |= values
+    path = stack.root / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(params))
+    return path.name
