@@ -85,7 +85,9 @@ def _data(params_path: Path) -> CheckResult:
 def _tracking(settings: TrainSettings) -> CheckResult:
     uri = settings.tracking_uri
     if uri.startswith("http"):
-        return _answers("MLflow", f"{uri}/health", "MLFLOW_TRACKING_URI")
+        # Not /health: it moves with the server's prefix, and knows nothing of the database.
+        query = f"{uri}/api/2.0/mlflow/registered-models/search?max_results=1"
+        return _answers("MLflow", query, "MLFLOW_TRACKING_URI")
     return CheckResult("MLflow", "ok", f"embedded, {uri}")
 
 
@@ -145,7 +147,7 @@ def _answers(name: str, url: str, variable: str) -> CheckResult:
         return CheckResult(name, "failed", f"{url}: {error}", advice)
     if response.is_error:
         return CheckResult(name, "failed", f"{url} answers {response.status_code}", advice)
-    return CheckResult(name, "ok", url)
+    return CheckResult(name, "ok", url.partition("/api/")[0])
 
 
 def _champion(settings: TrainSettings) -> CheckResult:

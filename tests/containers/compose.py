@@ -1,0 +1,42 @@
+"""Drives `docker compose` on one of the project's files, as a user types it."""
+
+import json
+import os
+import subprocess
+
+from tests.support import ROOT
+
+
+class Compose:
+    """One compose project; everything of it is removed at the end."""
+
+    def __init__(self, file, *options, project, **environment):
+        self.command = ["docker", "compose", "-p", project, "-f", str(ROOT / file), *options]
+        self.environment = os.environ | environment
+
+    def run(self, *arguments, timeout=600, check=True):
+        result = subprocess.run(
+            [*self.command, *arguments], cwd=ROOT, env=self.environment, text=True,
+            capture_output=True, timeout=timeout, check=False,
+        )  # fmt: skip
+        if check:
+            assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        return result
+
+    def up(self, *arguments):
+        result = self.run("up", "-d", "--wait", "--wait-timeout", "240", *arguments, check=False)
+        if result.returncode:
+            logs = self.run("logs", "--no-color", "--tail", "30", check=False).stdout
+            raise AssertionError(result.stderr[-2000:] + logs[-6000:])
+
+    def down(self):
+        self.run("down", "-v", "--remove-orphans", check=False)
+
+    def services(self):
+        """State of each service, the finished ones too."""
+        lines = self.run("ps", "-a", "--format", "json").stdout.splitlines()
+        return {item["Service"]: item for item in map(json.loads, lines)}
+
+    def cli(self, *arguments):
+        """A command of the CLI in the training container."""
+        return self.run("exec", "-T", "training", "sentiment-cli", *arguments).stdout

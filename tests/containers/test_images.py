@@ -1,0 +1,57 @@
+"""What is in the images, and what is not."""
+
+import json
+import subprocess
+
+import pytest
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
+
+OWN = ("fastapi", "training", "mlflow", "prefect")
+BASE = "python:3.12-slim-bookworm"
+
+
+def image(name):
+    return f"ghcr.io/sentiment-mlops/sentiment-{name}:latest"
+
+
+def inspect(name):
+    result = subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=True)
+    return json.loads(result.stdout)[0]
+
+
+def run_in(name, *command):
+    return subprocess.run(
+        ["docker", "run", "--rm", "--entrypoint", "", image(name), *command],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_an_image_is_labelled_checked_and_not_run_by_root(images, name):
+    config = inspect(image(name))["Config"]
+    assert config["User"] not in {"", "root", "0"}
+    assert config["Healthcheck"]["Test"][0] == "CMD"
+    assert config["Labels"]["org.opencontainers.image.licenses"] == "MIT"
+    assert config["Labels"]["org.opencontainers.image.version"]
+    assert run_in(name, "id", "-u").stdout.strip() == "10001"
+    assert run_in(name, "which", "uv", "gcc").returncode != 0
+
+
+def test_the_api_image_holds_the_api_alone_and_is_small(images):
+    size = (inspect(image("fastapi"))["Size"] - inspect(BASE)["Size"]) / 1e6
+    print(f"fastapi: {size:.0f} MB over its base")
+    assert size <= 250
+    absent = ["prefect", "pandas", "sklearn", "scipy", "mlflow", "sentiment_train", "typer", "dvc"]
+    code = f"""
+import importlib.util, sentiment_serve, sentiment_core
+print([name for name in {absent} if importlib.util.find_spec(name)])
+"""
+    assert run_in("fastapi", "python", "-c", code).stdout.strip() == "[]"
+
+
+def test_no_image_holds_a_secret_or_the_repository(images):
+    for name in OWN:
+        listing = run_in(name, "find", "/", "-xdev", "(", "-name", ".git", "-o", "-name", ".env",
+                         ")", "-not", "-path", "/proc/*").stdout  # fmt: skip
+        assert listing == "", name
