@@ -14,6 +14,9 @@ nox.options.reuse_existing_virtualenvs = True
 PACKAGES = ("core", "train", "serve", "cli")
 EXTRAS = {"core": ["training"], "train": ["sample-data"], "serve": [], "cli": ["sample-data"]}
 PYTHON_SOURCES = ("packages", "tests", "bench", "noxfile.py")
+SHELL_SCRIPTS = (".ci/run", "services/mlflow/start", "services/prefect/start",
+                 "services/seaweedfs/start", "services/training/worker",
+                 "services/postgres/init.sh", "services/nginx/entrance.sh")  # fmt: skip
 
 
 def sync(session: nox.Session, *options: str) -> None:
@@ -38,9 +41,9 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Test what crosses packages: the workspace's own rules and the whole loop."""
-    sync(session)
+    sync(session, "--extra", "stack", "--group", "integration")
     install_browser(session)
-    session.run("pytest", "tests", "--cov", *session.posargs,
+    session.run("pytest", "tests", "--ignore=tests/containers", "--cov", *session.posargs,
                 env={"COVERAGE_FILE": ".coverage.integration"})  # fmt: skip
 
 
@@ -58,11 +61,26 @@ def install_browser(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, docstrings and the lock file."""
+    """Check Python, YAML, shell scripts, Dockerfiles, compose files and the lock file."""
     sync(session, "--only-group", "lint", "--no-install-project")
     session.run("ruff", "check", *PYTHON_SOURCES)
     session.run("ruff", "format", "--check", *PYTHON_SOURCES)
     session.run("uv", "lock", "--check", external=True)
+    session.run("yamllint", "--strict", ".")
+    session.run("hadolint", *map(str, sorted(Path("services").glob("*/Dockerfile"))))
+    session.run("shellcheck", *SHELL_SCRIPTS)
+    # A value for each secret that it requires.
+    secrets = dict.fromkeys(("POSTGRES_USER", "POSTGRES_PASSWORD", "MINIO_ROOT_USER",
+                             "MINIO_ROOT_PASSWORD", "ADMIN_TOKEN"), "x")  # fmt: skip
+    for file in ("docker-compose.yml", "docker-compose.prod.yml"):
+        session.run("docker-compose", "-f", file, "--profile", "*", "config", "-q", env=secrets)
+
+
+@nox.session
+def containers(session: nox.Session) -> None:
+    """Build the images and walk through both compose files; skipped without a Docker engine."""
+    sync(session, "--extra", "stack", "--group", "integration")
+    session.run("pytest", "tests/containers", *session.posargs)
 
 
 @nox.session

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # the variables are nginx's
 # Runs before nginx starts: HTTPS with a redirect to it where there is a certificate, else HTTP.
 set -eu
 ssl=/etc/nginx/ssl
