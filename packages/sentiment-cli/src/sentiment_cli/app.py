@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from sentiment_cli.commands import data, doctor, predict, registry, stack, storage, train
+from sentiment_cli.commands import (
+    data,
+    doctor,
+    predict,
+    registry,
+    reproduce,
+    stack,
+    storage,
+    train,
+)
 from sentiment_cli.exits import PlainErrorsGroup
 
 app = typer.Typer(
@@ -45,6 +54,7 @@ app.command("predict", rich_help_panel="Use")(predict.predict)
 app.command("model-info", rich_help_panel="Models")(registry.model_info)
 app.command("list-versions", rich_help_panel="Models")(registry.list_versions)
 app.command("compare", rich_help_panel="Models")(registry.compare)
+app.command("reproduce", rich_help_panel="Models")(reproduce.reproduce)
 app.command("set-alias", rich_help_panel="Models")(registry.set_alias)
 app.command("delete-alias", rich_help_panel="Models")(registry.delete_alias)
 app.command("rollback", rich_help_panel="Models")(registry.rollback)

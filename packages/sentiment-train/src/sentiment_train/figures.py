@@ -12,9 +12,9 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from sentiment_core.evaluation import Evaluation
 from sentiment_core.labels import SENTIMENTS
 from sentiment_core.scorer import LinearScorer
+from sentiment_train.curves import CALIBRATION_BINS
 
 _TOP_TERMS = 15
-_CALIBRATION_BINS = 10
 _NEGATIVE_COLOUR, _POSITIVE_COLOUR = "#b3472d", "#2a6f97"
 
 
@@ -50,7 +50,7 @@ def draw_figures(
     yield "roc", _curve(false_rate, true_rate, title, "False positive rate", "True positive rate")
     precision, recall, _ = precision_recall_curve(labels, probabilities)
     yield "precision_recall", _curve(recall, precision, "Precision-recall", "Recall", "Precision")
-    observed, predicted = calibration_curve(labels, probabilities, n_bins=_CALIBRATION_BINS)
+    observed, predicted = calibration_curve(labels, probabilities, n_bins=CALIBRATION_BINS)
     title = f"Calibration (Brier {evaluation.brier:.4f})"
     yield (
         "calibration",

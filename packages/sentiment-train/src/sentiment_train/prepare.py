@@ -10,6 +10,7 @@ import pandas as pd
 
 from sentiment_core.dataset import text_fingerprints
 from sentiment_core.errors import DataError
+from sentiment_train.data_checks import check_data
 from sentiment_train.files import write_atomically
 from sentiment_train.sources.base import ReviewSource
 
@@ -40,9 +41,25 @@ def provenance_path(path: Path) -> Path:
     Returns
     -------
     Path
-        For example ``imdb_sample.provenance.json``.
+        For example ``imdb_sample.csv.provenance.json``.
     """
-    return path.with_suffix(".provenance.json")
+    return path.with_name(f"{path.name}.provenance.json")
+
+
+def report_paths(path: Path) -> tuple[Path, Path]:
+    """Name the reports that stand beside a prepared file.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV file.
+
+    Returns
+    -------
+    json, html : Path
+        For example ``imdb_sample.csv.report.json`` and ``imdb_sample.csv.report.html``.
+    """
+    return path.with_name(f"{path.name}.report.json"), path.with_name(f"{path.name}.report.html")
 
 
 def read_provenance(path: Path) -> PreparedData | None:
@@ -115,6 +132,11 @@ def prepare_dataset(
     )
     record = json.dumps(asdict(prepared), indent=2) + "\n"
     write_atomically(provenance_path(output), record.encode("utf-8"))
+    report = check_data(chosen)
+    for target, text in zip(
+        report_paths(output), (report.to_json(), report.to_html()), strict=True
+    ):
+        write_atomically(target, text.encode("utf-8"))
     write_atomically(output, content)
     return prepared
 

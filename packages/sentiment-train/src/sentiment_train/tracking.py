@@ -25,15 +25,19 @@ from sentiment_core.params import Params
 from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.split import Split
+from sentiment_train.data_checks import DataReport
 from sentiment_train.figures import draw_figures
 from sentiment_train.model_card import write_model_card
-from sentiment_train.prepare import read_provenance
+from sentiment_train.prepare import PreparedData, read_provenance
 from sentiment_train.registry import RegistryError
 from sentiment_train.results import LoggedModel
 from sentiment_train.settings import TrainSettings
 from sentiment_train.training_rows import write_training_rows
 
 FLOW_RUN_TAG: Final = "prefect.flow_run_id"
+DATA_PATH_TAG: Final = "data.path"
+DATA_MD5_TAG: Final = "data.md5"
+GIT_DIRTY_TAG: Final = "git.dirty"
 
 _SIGNATURE: Final = ModelSignature(
     inputs=Schema([ColSpec(DataType.string, "text")]),
@@ -56,6 +60,7 @@ class TrainedModel:
     params: Params
     split: Split
     data_path: Path
+    data_report: DataReport
 
 
 def ensure_experiment(settings: TrainSettings) -> str:
@@ -112,10 +117,12 @@ def log_training(
     tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
     with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run:
         provenance = read_provenance(model.data_path)
-        mlflow.set_tags(_describe(model, provenance.source if provenance else None))
+        mlflow.set_tags(_describe(model, provenance))
         mlflow.log_params(model.params.flat())
         mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
         _log_data(model)
+        mlflow.log_text(model.data_report.to_json(), "data/report.json")
+        mlflow.log_text(model.data_report.to_html(), "data/report.html")
         _log_figures(model)
         model_uri = _log_package(model, settings, provenance.source if provenance else None)
         return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
@@ -142,25 +149,32 @@ def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
     return runs[0] if runs else None
 
 
-def _describe(model: TrainedModel, source: str | None) -> dict[str, str]:
+def _describe(model: TrainedModel, provenance: PreparedData | None) -> dict[str, str]:
     tags = {f"version.{name}": version(name) for name in _VERSIONED}
-    tags["data.path"] = model.data_path.as_posix()
-    tags["data.source"] = source or "unknown (not made by prepare-data, or changed since)"
+    tags[DATA_PATH_TAG] = model.data_path.as_posix()
+    # Plain MD5 is DVC's name for the file in its cache and on its remotes.
+    tags[DATA_MD5_TAG] = hashlib.md5(
+        model.data_path.read_bytes(), usedforsecurity=False
+    ).hexdigest()
     tags["data.rows"] = str(len(model.split.train) + len(model.split.test))
+    tags["data.source"] = "unknown (not made by prepare-data, or changed since)"
+    if provenance:
+        tags["data.source"], tags["data.seed"] = provenance.source, str(provenance.seed)
     tags["params.sha256"] = hashlib.sha256(
         json.dumps(model.params.flat(), sort_keys=True).encode()
     ).hexdigest()
     tags[SCORER_DIGEST_TAG] = model.scorer.digest
-    commit = _git_commit()
+    commit = _git("rev-parse", "HEAD")
     if commit:
         tags["mlflow.source.git.commit"] = commit
+        tags[GIT_DIRTY_TAG] = "true" if _git("status", "--porcelain", "-uno") else "false"
     return tags
 
 
-def _git_commit() -> str | None:
+def _git(*arguments: str) -> str | None:
     try:
-        result = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - the user's git
+        result = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", *arguments],  # noqa: S607 - the user's git
             capture_output=True,
             check=True,
             text=True,

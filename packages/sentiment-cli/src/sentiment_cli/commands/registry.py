@@ -24,7 +24,21 @@ def _configure() -> "TrainSettings":
     return configure_runtime()
 
 
-def _open(model_name: str | None, settings: "TrainSettings | None" = None) -> "Registry":
+def open_registry(model_name: str | None, settings: "TrainSettings | None" = None) -> "Registry":
+    """Open the registered model that an option or the settings name.
+
+    Parameters
+    ----------
+    model_name : str or None
+        None takes that of the settings.
+    settings : TrainSettings, optional
+        Read if they are not given.
+
+    Returns
+    -------
+    Registry
+        This process is configured for its server.
+    """
     from sentiment_train.registry import Registry
 
     settings = settings or _configure()
@@ -33,7 +47,7 @@ def _open(model_name: str | None, settings: "TrainSettings | None" = None) -> "R
 
 def list_versions(model_name: ModelNameOption = None, as_json: JsonOption = False) -> None:
     """List all registered versions, the newest first."""
-    registry = _open(model_name)
+    registry = open_registry(model_name)
     versions = registry.versions()
     if as_json:
         print_json(versions)
@@ -60,7 +74,7 @@ def model_info(
     as_json: JsonOption = False,
 ) -> None:
     """Show a version: metrics, parameters, data, and why it was promoted or not."""
-    registry = _open(model_name)
+    registry = open_registry(model_name)
     info = registry.resolve(model)
     details = _details(registry, info)
     if as_json:
@@ -100,7 +114,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Show two versions side by side: what they scored and how they were made."""
-    registry = _open(model_name)
+    registry = open_registry(model_name)
     infos = [registry.resolve(reference) for reference in (first, second)]
     runs = [registry.run_record(info) for info in infos]
     same_rows = runs[0].test_digest is not None and runs[0].test_digest == runs[1].test_digest
@@ -132,7 +146,7 @@ def set_alias(
 ) -> None:
     """Make an alias name a version; `champion` only if the version's model can be served."""
     settings = _configure()
-    registry = _open(model_name, settings)
+    registry = open_registry(model_name, settings)
     registry.resolve(version)
     if alias == CHAMPION:
         registry.load(version)
@@ -150,7 +164,7 @@ def delete_alias(
     alias: AliasOption, model_name: ModelNameOption = None, as_json: JsonOption = False
 ) -> None:
     """Remove an alias; the version stays."""
-    registry = _open(model_name)
+    registry = open_registry(model_name)
     registry.delete_alias(alias)
     if as_json:
         print_json({"name": registry.name, "alias": alias, "deleted": True})
@@ -161,7 +175,7 @@ def delete_alias(
 def rollback(model_name: ModelNameOption = None, as_json: JsonOption = False) -> None:
     """Make the previous champion the champion again; the two change places."""
     settings = _configure()
-    registry = _open(model_name, settings)
+    registry = open_registry(model_name, settings)
     former, restored = registry.roll_back()
     _export(registry, settings)
     if as_json:
@@ -183,7 +197,7 @@ def export_champion(
     target = target or settings.model_export_uri
     if target is None:
         raise typer.BadParameter("Name a place with --to, or set MODEL_EXPORT_URI.")
-    registry = _open(model_name, settings)
+    registry = open_registry(model_name, settings)
     version = _export_to(registry, target)
     if as_json:
         print_json({"name": registry.name, "version": version, "target": target})

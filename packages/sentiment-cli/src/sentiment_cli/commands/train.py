@@ -34,6 +34,9 @@ def train(
     output_metrics: Annotated[
         Path | None, typer.Option(help="Also write the metrics to this JSON file.")
     ] = None,
+    output_plots: Annotated[
+        Path | None, typer.Option(help="Also write the curves to this folder, for `dvc plots`.")
+    ] = None,
     no_register: Annotated[
         bool, typer.Option("--no-register", help="Log the run, but register no version.")
     ] = False,
@@ -45,6 +48,8 @@ def train(
     """Train a model, log it to MLflow, register it, and with --champion promote it if better."""
     if champion and no_register:
         raise typer.BadParameter("--champion needs a registered version: drop --no-register.")
+    if remote and output_plots:
+        raise typer.BadParameter("--remote leaves the curves in MLflow: drop --output-plots.")
     if samples and data_path:
         raise typer.BadParameter("--samples makes a data file of its own: drop --data-path.")
     result = run_training(
@@ -53,6 +58,7 @@ def train(
         samples=samples,
         register=not no_register,
         promote=champion,
+        plots=output_plots,
         remote=remote,
         quiet=as_json,
     )
@@ -84,6 +90,7 @@ def run_training(
     samples: int | None = None,
     register: bool = True,
     promote: bool = False,
+    plots: Path | None = None,
     remote: bool = False,
     quiet: bool = False,
 ) -> "TrainingResult":
@@ -99,6 +106,8 @@ def run_training(
         Size of a sample to train on instead.
     register, promote : bool
         How far to go.
+    plots : Path or None
+        Folder for the curves of the evaluation.
     remote : bool
         Leave the work to a Prefect worker.
     quiet : bool
@@ -124,11 +133,17 @@ def run_training(
     if remote:
         return _train_remotely(settings, params, path, register=register, promote=promote)
     with progress("Training"):
-        return _train_here(settings, params, path, register=register, promote=promote)
+        return _train_here(settings, params, path, register=register, promote=promote, plots=plots)
 
 
 def _train_here(
-    settings: "TrainSettings", params: "Params", path: str, *, register: bool, promote: bool
+    settings: "TrainSettings",
+    params: "Params",
+    path: str,
+    *,
+    register: bool,
+    promote: bool,
+    plots: Path | None,
 ) -> "TrainingResult":
     from sentiment_train.temporary_prefect import start_temporary_prefect
 
@@ -139,7 +154,11 @@ def _train_here(
     if server:
         server.wait_until_ready()
     return train_sentiment_model(
-        data_path=path, params=params, register_model=register, promote=promote
+        data_path=path,
+        params=params,
+        register_model=register,
+        promote=promote,
+        curves_folder=str(plots) if plots else None,
     )
 
 

@@ -4,6 +4,7 @@ Rows and models pass between tasks in memory: one run executes in one process, a
 cached or persisted.
 """
 
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from sentiment_core.evaluation import Evaluation, evaluate
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.split import Split, split_dataset
+from sentiment_train.curves import write_curves
+from sentiment_train.data_checks import DataReport, check_data
 from sentiment_train.export import export_champion, open_target
 from sentiment_train.fitting import fit_scorer
 from sentiment_train.model_card import table_rows
@@ -31,6 +34,8 @@ from sentiment_train.results import Decision, LoggedModel
 from sentiment_train.settings import TrainSettings
 from sentiment_train.sources.registry import find_source
 from sentiment_train.tracking import TrainedModel, log_training
+
+logger = logging.getLogger(__name__)
 
 _NETWORK_ERRORS: Final = (MlflowException, ConnectionError, TimeoutError)
 
@@ -53,12 +58,18 @@ _REMOTE: Final[dict[str, Any]] = {
 
 
 @task(name="load-data", **_LOCAL)
-def load_data(path: Path, params: Params, settings: TrainSettings) -> pd.DataFrame:
-    """Read the prepared file; make it first if it is the parameters' own and missing."""
+def load_data(
+    path: Path, params: Params, settings: TrainSettings
+) -> tuple[pd.DataFrame, DataReport]:
+    """Read and check the prepared file; make it first if it is the parameters' own and missing."""
     if not path.exists() and path == Path(params.data.path) and params.data.source != "csv":
         source = find_source(params.data.source, cache=settings.download_cache)
         prepare_dataset(source, path, samples=params.data.samples, seed=params.data.seed)
-    return load_dataset(path)
+    frame = load_dataset(path)
+    report = check_data(frame)
+    for warning in report.warnings:
+        logger.warning("%s: %s", path, warning)
+    return frame, report
 
 
 @task(name="split-data", **_LOCAL)
@@ -84,6 +95,13 @@ def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> Evaluation:
         description=f"Figures on {len(test)} held-out reviews",
     )
     return evaluation
+
+
+@task(name="write-curves", **_LOCAL)
+def write_evaluation_curves(folder: Path, scorer: LinearScorer, test: pd.DataFrame) -> None:
+    """Write the curves for DVC and other tools to plot."""
+    probabilities = scorer.predict_proba(test["text"].tolist())[:, 1]
+    write_curves(folder, test["label"].to_numpy(), probabilities)
 
 
 @task(name="log-mlflow", **_REMOTE)

@@ -17,6 +17,7 @@ def train_sentiment_model(
     params: Params | None = None,
     register_model: bool = True,
     promote: bool = False,
+    curves_folder: str | None = None,
 ) -> TrainingResult:
     """Train on labelled reviews, log to MLflow, register, and promote if better.
 
@@ -30,6 +31,8 @@ def train_sentiment_model(
         Register the model as a new version (the challenger).
     promote : bool, default False
         Make the new version champion if it is strictly better than the current one.
+    curves_folder : str, optional
+        Also write the evaluation's curves into this folder, as plain tables.
 
     Returns
     -------
@@ -44,11 +47,13 @@ def train_sentiment_model(
     settings = configure_runtime()
     params = params or load_params(Path("params.yaml"))
     path = Path(data_path or params.data.path)
-    frame = tasks.load_data(path, params, settings)
+    frame, data_report = tasks.load_data(path, params, settings)
     split = tasks.split_data(frame, params)
     scorer = tasks.train_model(split.train, params)
     evaluation = tasks.evaluate_model(scorer, split.test)
-    model = TrainedModel(scorer, evaluation, params, split, path)
+    if curves_folder:
+        tasks.write_evaluation_curves(Path(curves_folder), scorer, split.test)
+    model = TrainedModel(scorer, evaluation, params, split, path, data_report)
     logged = tasks.log_mlflow(model, settings)
     version = tasks.register_model(logged, settings) if register_model else None
     decision = tasks.promote_champion(version, model, settings) if version and promote else None

@@ -1,0 +1,209 @@
+"""How a registered version was made, and whether it can be made again."""
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from sentiment_core.errors import SentimentError
+from sentiment_core.params import Params, parse_params
+from sentiment_core.registry_names import SCORER_DIGEST_TAG
+from sentiment_train.registry import Registry, VersionInfo
+from sentiment_train.tracking import DATA_MD5_TAG, DATA_PATH_TAG, GIT_DIRTY_TAG
+
+_SERVERS: Final = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "MODEL_EXPORT_URI", "VIRTUAL_ENV")
+
+
+class ReproductionError(SentimentError):
+    """A version cannot be made again."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a version was made from, and the commands that make it again."""
+
+    version: str
+    commit: str
+    dirty: bool
+    data_path: str
+    data_md5: str
+    params: dict[str, Any]
+    model_digest: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome of making a version again."""
+
+    identical: bool
+    expected_digest: str
+    actual_digest: str
+
+
+def find_recipe(registry: Registry, info: VersionInfo) -> Recipe:
+    """Read how a version was made.
+
+    Parameters
+    ----------
+    registry : Registry
+        Has the version.
+    info : VersionInfo
+        The version.
+
+    Returns
+    -------
+    Recipe
+        The commands reproduce commit, data and parameters.
+
+    Raises
+    ------
+    ReproductionError
+        If the run does not tell the commit or the data.
+    """
+    run = registry.run_record(info)
+    commit = run.tags.get("git.commit")
+    if not commit or DATA_MD5_TAG not in run.tags:
+        raise ReproductionError(
+            f"The run of version {info.version} does not tell its commit and data: it was not "
+            "trained in a git repository."
+        )
+    params = _params_of_run(run.params)
+    path = run.tags[DATA_PATH_TAG]
+    return Recipe(
+        version=info.version,
+        commit=commit,
+        dirty=run.tags.get(GIT_DIRTY_TAG) == "true",
+        data_path=path,
+        data_md5=run.tags[DATA_MD5_TAG],
+        params=params.model_dump(mode="json"),
+        model_digest=run.tags.get(SCORER_DIGEST_TAG, info.tags.get(SCORER_DIGEST_TAG, "")),
+        commands=(
+            f"git checkout {commit}",
+            f"dvc pull {path}  # or: dvc checkout {path}",
+            f"sentiment-cli reproduce {info.version} --write-params reproduced.yaml",
+            f"sentiment-cli train --data-path {path} --params reproduced.yaml",
+        ),
+    )
+
+
+def params_as_yaml(recipe: Recipe) -> str:
+    """Render the parameters of a recipe as a parameter file.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of a version.
+
+    Returns
+    -------
+    str
+        YAML.
+    """
+    return yaml.safe_dump(recipe.params, sort_keys=False)
+
+
+def verify(recipe: Recipe, project: Path, on_progress: Callable[[str], None]) -> Verification:
+    """Make a version again, in a temporary clone with its own environment.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of the version.
+    project : Path
+        The repository that holds the commit, and perhaps the data or DVC's cache of it.
+    on_progress : callable
+        Is told the steps.
+
+    Returns
+    -------
+    Verification
+        Whether the same model came out.
+
+    Raises
+    ------
+    ReproductionError
+        If the commit or the data is not to be had, or the training fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="sentiment-reproduce-") as name:
+        clone = Path(name, "clone")
+        on_progress("cloning the commit")
+        _run(["git", "clone", "-q", "--no-checkout", str(project), str(clone)], project)
+        _run(["git", "checkout", "-q", recipe.commit], clone)
+        (clone / "params.yaml").write_text(params_as_yaml(recipe), encoding="utf-8")
+        on_progress("fetching the data")
+        data = _fetch_data(recipe, project, clone)
+        on_progress("training")
+        result = json.loads(
+            _cli(clone, "train", "--data-path", str(data), "--no-register", "--json")
+        )
+    actual = str(result["model_digest"])
+    return Verification(actual == recipe.model_digest, recipe.model_digest, actual)
+
+
+def _params_of_run(flat: dict[str, str]) -> Params:
+    nested: dict[str, dict[str, Any]] = {}
+    for name, text in flat.items():
+        section, _, key = name.partition(".")
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        nested.setdefault(section, {})[key] = value
+    return parse_params(nested)
+
+
+def _fetch_data(recipe: Recipe, project: Path, clone: Path) -> Path:
+    target = clone / recipe.data_path
+    md5 = recipe.data_md5
+    for source in (
+        project / recipe.data_path,
+        project / ".dvc/cache/files/md5" / md5[:2] / md5[2:],
+    ):
+        if source.is_file() and _md5(source) == md5:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            return target
+    if recipe.params["data"]["source"] != "csv":
+        _cli(clone, "prepare-data", "--force", "--output", str(target))
+    if not target.is_file() or _md5(target) != md5:
+        raise ReproductionError(
+            f"The data of version {recipe.version} ({recipe.data_path}, MD5 {md5}) is not here: "
+            "fetch it with `dvc pull`, or `dvc fetch --all-commits`."
+        )
+    return target
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _cli(clone: Path, *arguments: str) -> str:
+    """Run the command line of the clone's own code and locked dependencies."""
+    uv = shutil.which("uv")
+    command = [uv] if uv else [sys.executable, "-m", "uv"]
+    command += ["run", "-q", "--frozen", "--no-dev", "sentiment-cli", *arguments]
+    return _run(command, clone)
+
+
+def _run(command: list[str], folder: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in _SERVERS}
+    environment["SENTIMENT_HOME"] = str(folder.parent / "home")
+    result = subprocess.run(  # noqa: S603 - git, uv and our own command line
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
+        raise ReproductionError(f"`{' '.join(command[:4])} …` failed: {lines[-1]}")
+    return result.stdout
