@@ -1,13 +1,15 @@
 """`stack`: the full stack on this machine, as ordinary processes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentiment_cli.output import JsonOption, print_json, print_table
 from sentiment_cli.progress import progress
-from sentiment_cli.settings import StackSettings
+
+if TYPE_CHECKING:
+    from sentiment_cli.settings import StackSettings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,7 +29,7 @@ def up(as_json: JsonOption = False) -> None:
     from sentiment_cli.stack.health import CHECKS
     from sentiment_cli.stack.supervisor import start
 
-    settings = StackSettings()
+    settings = _settings()
     _check_installed()
     told: list[str] = []
 
@@ -54,7 +56,7 @@ def down(as_json: JsonOption = False) -> None:
     from sentiment_cli.stack.supervisor import stop
 
     with progress("Stopping"):
-        stopped = stop(StackSettings())
+        stopped = stop(_settings())
     if as_json:
         print_json({"stopped": stopped})
     else:
@@ -66,7 +68,7 @@ def status(as_json: JsonOption = False) -> None:
     """Show which parts answer; exit code 1 if one does not."""
     from sentiment_cli.stack.health import CHECKS, check_part
 
-    settings = StackSettings()
+    settings = _settings()
     problems = {part: check_part(settings, part) for part in CHECKS}
     if as_json:
         print_json(problems)
@@ -82,7 +84,7 @@ def env() -> None:
     """Print the environment variables that make every command use the stack."""
     from sentiment_cli.stack.environment import client_environment
 
-    for name, value in client_environment(StackSettings()).items():
+    for name, value in client_environment(_settings()).items():
         typer.echo(f"{name}={value}")
 
 
@@ -94,7 +96,7 @@ def backup(
     from sentiment_cli.stack.backup import back_up
 
     with progress("Copying") as tell:
-        result = back_up(StackSettings(), folder, tell)
+        result = back_up(_settings(), folder, tell)
     if as_json:
         print_json(result)
     else:
@@ -110,7 +112,7 @@ def restore(
     """Replace the state of the stopped stack by a backup."""
     from sentiment_cli.stack.backup import restore
 
-    settings = StackSettings()
+    settings = _settings()
     if not yes:
         typer.confirm(f"Replace all state in {settings.folder}?", abort=True, err=True)
     with progress("Restoring") as tell:
@@ -127,7 +129,7 @@ def run() -> None:
     from sentiment_cli.stack.supervisor import run
 
     _check_installed()
-    raise typer.Exit(run(StackSettings()))
+    raise typer.Exit(run(_settings()))
 
 
 @app.command(hidden=True)
@@ -137,7 +139,13 @@ def wait(
     """Wait until some parts answer."""
     from sentiment_cli.stack.supervisor import wait_for_parts
 
-    wait_for_parts(StackSettings(), parts, lambda _message: None)
+    wait_for_parts(_settings(), parts, lambda _message: None)
+
+
+def _settings() -> "StackSettings":
+    from sentiment_cli.settings import StackSettings
+
+    return StackSettings()
 
 
 def _check_installed() -> None:
