@@ -13,7 +13,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PACKAGES = ("core", "train", "serve", "cli")
 EXTRAS = {"core": ["training"], "train": ["sample-data"], "serve": [], "cli": ["sample-data"]}
-PYTHON_SOURCES = ("packages", "tests", "bench", "noxfile.py")
+PYTHON_SOURCES = ("packages", "tests", "tools", "bench", "noxfile.py")
 SHELL_SCRIPTS = (".ci/run", "services/mlflow/start", "services/prefect/start",
                  "services/seaweedfs/start", "services/training/worker",
                  "services/postgres/init.sh", "services/nginx/entrance.sh")  # fmt: skip
@@ -115,6 +115,18 @@ def check_wheel(session: nox.Session, wheels: Path, package: str, constraints: P
     session.run("uv", "pip", "check", "--python", python, external=True)
     session.run(python, "-I", "tests/workspace/import_package.py", f"sentiment_{package}",
                 external=True)  # fmt: skip
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make a release, locally: nox -s release -- sentiment-serve minor (or: all 1.0.0)."""
+    session.run("python", "-m", "tools.bump", *session.posargs)
+
+
+@nox.session(default=False)
+def images(session: nox.Session) -> None:
+    """Build a release's images for all platforms: nox -s images -- TAG OWNER [--push]."""
+    session.run("python", "-m", "tools.build_images", *session.posargs)
 
 
 @nox.session(default=False)

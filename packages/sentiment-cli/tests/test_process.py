@@ -33,7 +33,8 @@ def test_help_teaches_and_imports_no_heavy_library():
 @pytest.mark.parametrize(
     "command",
     ["quickstart", "train", "prepare-data", "predict", "model-info", "list-versions", "compare",
-     "set-alias", "delete-alias", "rollback", "doctor"],
+     "set-alias", "delete-alias", "rollback", "doctor", "reproduce", "export-champion",
+     "init-storage", "backup-storage", "restore-storage"],
 )  # fmt: skip
 def test_every_command_explains_itself_and_has_json(command):
     result = run(command, "--help", COLUMNS="200")
