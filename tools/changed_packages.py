@@ -16,8 +16,10 @@ _TESTED_ELSEWHERE = (
     "dvc.", "metrics.json", "prefect.yaml",
 )  # fmt: skip
 _SUFFIXES = (".md",)
-_DOT_FILES = (".dockerignore", ".dvcignore", ".env.example", ".gitignore", ".pre-commit-config.yaml",
-              ".secrets.baseline", ".yamllint.yaml", "LICENSE")  # fmt: skip
+_DOT_FILES = (
+    ".dockerignore", ".dvcignore", ".env.example", ".gitignore", ".pre-commit-config.yaml",
+    ".secrets.baseline", ".yamllint.yaml", "LICENSE",
+)  # fmt: skip
 
 
 def changed_packages(files: list[str]) -> list[str]:

@@ -74,11 +74,8 @@ def section_of(path: Path, version: str) -> str:
         If there is none, or it is empty.
     """
     content = path.read_text(encoding="utf-8") if path.exists() else ""
-    match = re.search(
-        rf"^## {re.escape(version)}(?: .*)?\n(?P<body>.*?)(?=^## |\Z)",
-        content,
-        re.MULTILINE | re.DOTALL,
-    )
+    heading = rf"^## {re.escape(version)}(?: [^\n]*)?\n"
+    match = re.search(rf"(?ms){heading}(?P<body>.*?)(?=^## |\Z)", content)
     if not match or not match["body"].strip():
         raise ReleaseError(f"{path} has no section for {version}.")
     return match["body"].strip()

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import httpx
+import mlflow
 import pytest
 
 from sentiment_cli.settings import StackSettings
@@ -18,6 +19,8 @@ from sentiment_cli.stack.environment import (
 )
 from sentiment_cli.stack.health import check_part
 from sentiment_cli.stack.supervisor import procfile
+from sentiment_train.registry import Registry
+from sentiment_train.results import LoggedModel
 from tests.support import BIN, ROOT, Process, eventually, free_port
 
 PARTS_IN_ORDER = ("postgres", "s3", "mlflow", "prefect", "worker")
@@ -109,6 +112,25 @@ def stack():
     finally:
         stack.close()
         shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def trained_model(stack):
+    """One model in MLflow, for the tests that need just any."""
+    result = stack.cli("train", "--data-path", "reviews.csv", "--json", MODEL_NAME="trained-once")
+    client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
+    source = client.get_model_version("trained-once", result["model_version"]).source
+    return LoggedModel(result["run_id"], source, result["model_digest"])
+
+
+@pytest.fixture
+def champion(stack, trained_model, model_name):
+    """A first champion, so that there is something to lose."""
+    mlflow.set_tracking_uri(stack.client_environment["MLFLOW_TRACKING_URI"])
+    registry = Registry(model_name)
+    registry.make_champion(registry.register(trained_model))
+    yield registry.champion()
+    mlflow.set_tracking_uri(None)
 
 
 @pytest.fixture

@@ -24,13 +24,6 @@ def heal(stack):
             stack.start(part)
 
 
-@pytest.fixture
-def champion(stack, model_name):
-    """A first champion, so that there is something to lose."""
-    stack.cli("train", "--champion", "--data-path", "reviews.csv", MODEL_NAME=model_name)
-    return "1"
-
-
 def kill_in_the_middle(stack, part, experiment):
     """Kill a part at the moment when the training has begun to write to MLflow."""
     client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
@@ -107,7 +100,10 @@ def version(client):
 def test_no_prediction_fails_while_parts_die_and_all_recovers(
     stack, heal, champion, model_name, source
 ):
-    pointer = {"MODEL_SOURCE": f"s3://models/{model_name}"} if source == "bucket" else {}
+    pointer = {}
+    if source == "bucket":
+        stack.cli("export-champion", MODEL_NAME=model_name)
+        pointer = {"MODEL_SOURCE": f"s3://models/{model_name}"}
     with api(stack, model_name, **pointer) as client:
         eventually(lambda: version(client) == champion)
         statuses, stop = [], threading.Event()

@@ -97,9 +97,7 @@ def test_a_release_on_an_unreleased_core_fails(workspace):
     run(workspace, "tools.bump", CORE, "minor")
     commit(workspace, CORE, "feat(core): not released yet")
     run(workspace, "tools.bump", "sentiment-serve", "patch")
-    with pytest.raises(
-        ReleaseError, match=r"sentiment-core has changed since sentiment-core-v0\.2"
-    ):
+    with pytest.raises(ReleaseError, match=r"has changed since sentiment-core-v0\.2"):
         plan_release(workspace, "sentiment-serve-v0.1.2", "acme")
 
 

@@ -200,6 +200,7 @@ def _cli(clone: Path, *arguments: str) -> str:
 def _run(command: list[str], folder: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in _SERVERS}
     environment["SENTIMENT_HOME"] = str(folder.parent / "home")
+    environment["UV_COMPILE_BYTECODE"] = "0"  # the environment is used once
     result = subprocess.run(  # noqa: S603 - git, uv and our own command line
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
