@@ -1,6 +1,7 @@
 """Builds the images of a release: ``python -m tools.build_images TAG OWNER [--push]``.
 
 Both platforms, with SBOM and provenance when they are pushed; without --push they are only built.
+The tag ``edge`` stands for the newest commit: all images, named after it.
 """
 
 import argparse
@@ -9,12 +10,33 @@ import sys
 from pathlib import Path
 
 from tools.release_plan import Image, plan_release
-from tools.workspace import ReleaseError, Workspace
+from tools.workspace import IMAGES, WHOLE_SET, ReleaseError, Workspace
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
-def build_command(image: Image, revision: str, *, push: bool, platforms: tuple[str, ...]) -> list:
+EDGE = "edge"
+
+
+def edge_images(revision: str, owner: str) -> tuple[Image, ...]:
+    """Name the images of a commit that is no release."""
+    return tuple(
+        Image(
+            service=service,
+            dockerfile=f"services/{service}/Dockerfile",
+            version=f"sha-{revision[:7]}",
+            tags=tuple(
+                f"ghcr.io/{owner.lower()}/sentiment-{service}:{tag}"
+                for tag in (EDGE, f"sha-{revision[:7]}")
+            ),
+        )
+        for service in IMAGES[WHOLE_SET]
+    )
+
+
+def build_command(
+    image: Image, revision: str, *, push: bool, platforms: tuple[str, ...], cache: bool = False
+) -> list[str]:
     """Return the command that builds one image.
 
     Parameters
@@ -27,13 +49,18 @@ def build_command(image: Image, revision: str, *, push: bool, platforms: tuple[s
         Push it, with its attestations.
     platforms : tuple of str
         For example ``("linux/amd64",)``.
+    cache : bool
+        Keep layers in the registry for the next build.
     """
-    output = ["--push", "--sbom=true", "--provenance=mode=max"] if push else []
+    options = ["--push", "--sbom=true", "--provenance=mode=max"] if push else []
+    if cache:
+        reference = f"type=registry,ref={image.tags[0].rpartition(':')[0]}:cache"
+        options += ["--cache-from", reference, "--cache-to", f"{reference},mode=max"]
     return [
         "docker", "buildx", "build", ".", "--file", image.dockerfile,
         "--platform", ",".join(platforms),
         "--build-arg", f"VERSION={image.version}", "--build-arg", f"REVISION={revision}",
-        *(option for tag in image.tags for option in ("--tag", tag)), *output,
+        *(option for tag in image.tags for option in ("--tag", tag)), *options,
     ]  # fmt: skip
 
 
@@ -42,17 +69,23 @@ def main() -> None:
     parser.add_argument("tag")
     parser.add_argument("owner")
     parser.add_argument("--push", action="store_true")
+    parser.add_argument("--cache", action="store_true", help="keep layers in the registry")
     parser.add_argument("--platform", action="append", help=f"[default: {' '.join(PLATFORMS)}]")
     arguments = parser.parse_args()
     workspace = Workspace(Path.cwd())
     try:
-        plan = plan_release(workspace, arguments.tag, arguments.owner)
         revision = workspace.git("rev-parse", "HEAD")
+        if arguments.tag == EDGE:
+            images = edge_images(revision, arguments.owner)
+        else:
+            images = plan_release(workspace, arguments.tag, arguments.owner).images
     except ReleaseError as error:
         sys.exit(f"Error: {error}")
     platforms = tuple(arguments.platform or PLATFORMS)
-    for image in plan.images:
-        command = build_command(image, revision, push=arguments.push, platforms=platforms)
+    for image in images:
+        command = build_command(
+            image, revision, push=arguments.push, platforms=platforms, cache=arguments.cache
+        )
         print("+", " ".join(command), flush=True)
         subprocess.run(command, check=True)
 

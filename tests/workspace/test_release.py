@@ -5,11 +5,15 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from sentiment_train.curves import write_curves
 from tests.support import ROOT
+from tools.build_images import build_command, edge_images
 from tools.changed_packages import changed_packages
 from tools.changelog import section_of
+from tools.job_summary import render_summary
 from tools.release_plan import image_tags, plan_release
 from tools.workspace import CORE, PACKAGES, ReleaseError, Workspace, bumped, parse_tag
 
@@ -140,6 +144,32 @@ def test_versions_rise():
     assert [bumped("1.2.3", part) for part in ("patch", "minor", "major", "4.0.0")] == [
         "1.2.4", "1.3.0", "2.0.0", "4.0.0",
     ]  # fmt: skip
+
+
+def test_images_of_a_commit_are_named_after_it():
+    images = edge_images("0123456789abcdef", "Acme")
+    assert [image.service for image in images] == ["fastapi", "training", "mlflow", "prefect"]
+    command = build_command(images[0], "0123", push=True, platforms=("linux/amd64",), cache=True)
+    assert command[:3] == ["docker", "buildx", "build"]
+    assert "ghcr.io/acme/sentiment-fastapi:sha-0123456" in command
+    assert "type=registry,ref=ghcr.io/acme/sentiment-fastapi:cache" in command
+    assert {"--push", "--sbom=true", "--provenance=mode=max"} <= set(command)
+    assert "--push" not in build_command(images[0], "0123", push=False, platforms=("linux/amd64",))
+
+
+def test_a_training_is_summarised(tmp_path):
+    curves = tmp_path / "plots"
+    write_curves(curves, np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]))
+    result = {
+        "run_id": "abc", "model_version": "3", "metrics": {"f1": 0.5},
+        "decision": {"verdict": "promoted", "reason": "there was no champion"},
+    }  # fmt: skip
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    text = render_summary(tmp_path)
+    assert "| f1 | 0.5000 |" in text
+    assert "| verdict | promoted |" in text
+    assert "| negative | 1 | 1 |" in text
+    assert "xychart-beta" in text
 
 
 def test_only_the_highest_version_is_latest():
