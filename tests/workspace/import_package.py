@@ -13,6 +13,7 @@ NEEDS_EXTRA = {
         "conversion", "dataset", "evaluation", "params", "pipeline", "pyfunc", "split",
     },
     "sentiment_train": {"testing"},
+    "sentiment_cli": {"stack.backup", "stack.postgres"},
 }  # fmt: skip
 
 name = sys.argv[1]
@@ -20,7 +21,7 @@ package = importlib.import_module(name)
 skipped = {f"{name}.{module}" for module in NEEDS_EXTRA.get(name, ())}
 imported = 0
 for module in pkgutil.walk_packages(package.__path__, f"{name}."):
-    if module.name not in skipped:
+    if module.name not in skipped and not module.name.endswith(".__main__"):
         importlib.import_module(module.name)
         imported += 1
 print(f"{name}: imported {imported} modules")
