@@ -111,5 +111,8 @@ def mlflow_server(folder, port=None):
         command, f"http://127.0.0.1:{port}", folder / "mlflow.log", ready="/health",
         MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true",
         GIT_PYTHON_REFRESH="quiet",
+        # So that it may call an API of this machine (its alias webhook).
+        MLFLOW_WEBHOOK_ALLOWED_SCHEMES="http", MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS="true",
+        MLFLOW_WEBHOOK_CACHE_TTL="0",
     ) as process:  # fmt: skip
         yield process

@@ -6,6 +6,8 @@ MinIO's console behind /minio/ (the location is), and the arm64 variants.
 """
 
 import json
+import os
+import shutil
 import ssl
 import subprocess
 from pathlib import Path
@@ -41,7 +43,7 @@ def predict(base_url, **options):
     return answer.json() if answer.is_success else None
 
 
-def test_the_development_stack(images):
+def test_the_development_stack(images, tmp_path):
     compose = Compose("docker-compose.yml", project="sentiment-test-dev", MODEL_RELOAD_INTERVAL="1")
     try:
         compose.up()
@@ -70,6 +72,7 @@ def test_the_development_stack(images):
         assert "Status: " in compose.cli("train", "--remote", "--champion", "--samples", "500")
         checks = json.loads(compose.cli("doctor", "--json"))
         assert {check["status"] for check in checks} == {"ok"}
+        share_data(compose, tmp_path)
         for url in ("http://localhost:5001/", "http://localhost:4200/", "http://localhost:8000/"):
             answer = httpx.get(url, follow_redirects=True)
             assert answer.status_code == 200
@@ -80,6 +83,26 @@ def test_the_development_stack(images):
     volumes = subprocess.run(["docker", "volume", "ls", "-q"], capture_output=True, text=True,
                              check=True).stdout  # fmt: skip
     assert "sentiment-test-dev" not in volumes
+
+
+def share_data(compose, tmp_path):
+    """Push and pull the data with DVC, from a container that works in the user's checkout."""
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(checkout)], check=True)
+
+    def dvc(*arguments):
+        compose.run(
+            "run", "--rm", "-T", "--user", f"{os.getuid()}", "-v", f"{checkout}:/workspace",
+            "-e", "HOME=/tmp", "-e", "SENTIMENT_HOME=/tmp/home", "training", "dvc", *arguments,
+        )  # fmt: skip
+
+    dvc("repro", "prepare_data")
+    content = (checkout / "data/imdb_sample.csv").read_bytes()
+    dvc("push", "-r", "minio-docker", "data/imdb_sample.csv")
+    shutil.rmtree(checkout / "data")
+    shutil.rmtree(checkout / ".dvc/cache")
+    dvc("pull", "-r", "minio-docker", "data/imdb_sample.csv")
+    assert (checkout / "data/imdb_sample.csv").read_bytes() == content
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import mlflow
 import pytest
 
 from sentiment_core.model_package import SCORER_FILE
@@ -215,6 +216,24 @@ def test_admin_and_logs_of_a_real_process(start_api, publisher, tmp_path):
         assert "secret" not in api.process.log.read_text()
 
 
+def test_mlflows_own_webhook_makes_a_promotion_arrive_at_once(start_api, publisher, tmp_path):
+    """The polling is off, so nothing but the webhook can have told the API."""
+    publisher.publish(tmp_path)
+    with start_api(WEBHOOK_SECRET="shared", MODEL_RELOAD_INTERVAL="0") as api:
+        first = eventually(api.version)
+        client = mlflow.MlflowClient(publisher.url)
+        webhook = client.create_webhook(
+            name=f"to-{publisher.name}", url=f"{api.url}/webhooks/mlflow",
+            events=["model_version_alias.created"], secret="shared",
+        )  # fmt: skip
+        try:
+            second = publisher.publish(tmp_path, weight=2.0)
+            assert second != first
+            eventually(lambda: api.version() == second)
+        finally:
+            client.delete_webhook(webhook.webhook_id)
+
+
 def test_the_challenger_is_followed_too(start_api, publisher, tmp_path):
     champion = publisher.publish(tmp_path)
     challenger = publisher.publish(tmp_path, weight=-4.0, alias=CHALLENGER)
@@ -228,8 +247,6 @@ def test_the_challenger_is_followed_too(start_api, publisher, tmp_path):
 def test_a_registry_without_a_server_is_followed_too(start_api, tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     publisher = Publisher(uri, "embedded")
-    import mlflow
-
     mlflow.create_experiment("tests", artifact_location=(tmp_path / "artifacts").as_uri())
     version = publisher.publish(tmp_path)
     with start_api(MLFLOW_TRACKING_URI=uri, MODEL_NAME="embedded") as api:

@@ -13,6 +13,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, Protocol
 
+from prometheus_client import Counter
+
 from sentiment_core.labels import Sentiment
 from sentiment_core.object_store import s3_client, split_s3_uri
 from sentiment_serve.background import BackgroundWorker
@@ -26,6 +28,7 @@ _FILE_BYTES: Final = 64 << 20
 _FILES_KEPT: Final = 10
 _BATCH_LINES: Final = 1000
 _BATCH_SECONDS: Final = 30.0
+_MAX_HELD_LINES: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,19 @@ class FileSink:
 class S3Sink:
     """Objects of up to a thousand lines, named by date.
 
+    While the store is away lines are held, up to a limit; beyond it the oldest are dropped.
+
     Parameters
     ----------
     uri : str
         ``s3://bucket/prefix``.
+    dropped : Counter
+        Counts dropped lines.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, dropped: Counter) -> None:
         self._bucket, self._prefix = split_s3_uri(uri)
+        self._dropped = dropped
         self._client = s3_client()
         self._lines: list[str] = []
         self._oldest = time.monotonic()
@@ -108,21 +116,33 @@ class S3Sink:
             if not self._lines:
                 self._oldest = time.monotonic()
             self._lines.append(line)
-        old = time.monotonic() - self._oldest > _BATCH_SECONDS
-        if len(self._lines) >= _BATCH_LINES or (self._lines and old):
+        waited = time.monotonic() - self._oldest
+        full = len(self._lines) % _BATCH_LINES == 0 and line is not None
+        if self._lines and (full or waited > _BATCH_SECONDS):
             self._send()
 
     def close(self) -> None:
         """Send what is held."""
         if self._lines:
             self._send()
+        self._dropped.inc(len(self._lines))
 
     def _send(self) -> None:
-        lines, self._lines = self._lines, []
+        from botocore.exceptions import BotoCoreError, ClientError
+
         name = f"{datetime.now(UTC):%Y/%m/%d/%H%M%S}-{uuid.uuid4().hex}.jsonl"
         key = f"{self._prefix}/{name}" if self._prefix else name
-        body = "".join(f"{line}\n" for line in lines).encode()
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+        body = "".join(f"{line}\n" for line in self._lines).encode()
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("the prediction log cannot be sent: %s", error)
+            excess = max(len(self._lines) - _MAX_HELD_LINES, 0)
+            self._dropped.inc(excess)
+            del self._lines[:excess]
+            self._oldest = time.monotonic()
+        else:
+            self._lines.clear()
 
 
 class PredictionLog:
@@ -209,7 +229,7 @@ def open_prediction_log(settings: ServeSettings, metrics: ServeMetrics) -> Predi
     place = settings.prediction_log_path
     sink: LineSink
     if settings.prediction_log == "s3":
-        sink = S3Sink(str(place))
+        sink = S3Sink(str(place), metrics.dropped.labels("prediction_log"))
     else:
         sink = FileSink(Path(place) if place else settings.home / "log")
     key = settings.prediction_log_key.get_secret_value().encode()
