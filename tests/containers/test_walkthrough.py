@@ -92,7 +92,8 @@ def share_data(compose, tmp_path):
 
     def dvc(*arguments):
         compose.run(
-            "run", "--rm", "-T", "--user", f"{os.getuid()}", "-v", f"{checkout}:/workspace",
+            "run", "--rm", "-T", "--user", f"{os.getuid()}",
+            "-v", f"{checkout}:/project", "-w", "/project",
             "-e", "HOME=/tmp", "-e", "SENTIMENT_HOME=/tmp/home", "training", "dvc", *arguments,
         )  # fmt: skip
 
