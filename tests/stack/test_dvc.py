@@ -155,6 +155,10 @@ def test_a_version_tells_how_it_was_made_and_is_made_again(project):
     commit = project.run("git", "rev-parse", "HEAD").strip()
     assert f"git checkout {commit}" in text
     assert f"dvc pull {DATA}" in text
-    result = json.loads(project.run("sentiment-cli", "reproduce", newest, "--verify", "--json"))
+    # What the caller's uv works on is not what the clone's works on.
+    callers = project.folder.parent / "environment-of-the-caller"
+    verify = ("sentiment-cli", "reproduce", newest, "--verify", "--json")
+    result = json.loads(project.run(*verify, UV_PROJECT_ENVIRONMENT=str(callers)))
+    assert not callers.exists()
     assert result["verification"]["identical"] is True
     assert project.run("git", "status", "--porcelain") == ""

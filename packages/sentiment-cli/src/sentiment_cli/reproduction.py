@@ -21,7 +21,12 @@ from sentiment_core.registry_names import SCORER_DIGEST_TAG
 from sentiment_train.registry import Registry, VersionInfo
 from sentiment_train.tracking import DATA_MD5_TAG, DATA_PATH_TAG, GIT_DIRTY_TAG
 
-_SERVERS: Final = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "MODEL_EXPORT_URI", "VIRTUAL_ENV")
+_NOT_INHERITED: Final = (
+    # servers, which the repeated run must not touch
+    "MLFLOW_TRACKING_URI", "PREFECT_API_URL", "MODEL_EXPORT_URI",
+    # this environment, which the clone's own must not replace
+    "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "PREFECT_HOME",
+)  # fmt: skip
 
 
 class ReproductionError(SentimentError):
@@ -198,7 +203,7 @@ def _cli(clone: Path, *arguments: str) -> str:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if name not in _SERVERS}
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     environment["SENTIMENT_HOME"] = str(folder.parent / "home")
     environment["UV_COMPILE_BYTECODE"] = "0"  # the environment is used once
     result = subprocess.run(  # noqa: S603 - git, uv and our own command line
