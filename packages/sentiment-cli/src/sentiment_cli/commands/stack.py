@@ -19,7 +19,7 @@ def root() -> None:
     """Run PostgreSQL, an S3 store, MLflow, Prefect with a worker, and the API on this machine.
 
     All state is in .sentiment/stack; ports and folder are settings (STACK_API_PORT, STACK_HOME and
-    so on). Needs the extra: [bold]uv run --extra stack sentiment-cli stack up[/].
+    so on). Outside of the project's own environment it needs the extra sentiment-cli[stack].
     """
 
 
@@ -156,8 +156,8 @@ def _check_installed() -> None:
     missing = [name for name in ("honcho", "psycopg2") if find_spec(name) is None]
     if missing:
         raise SentimentError(
-            "The local stack is not installed: run it as "
-            "`uv run --extra stack sentiment-cli stack up`."
+            "The local stack is not installed: install sentiment-cli[stack], or run it as "
+            "`uv run sentiment-cli stack up` in the project's folder."
         )
     if not Path("prefect.yaml").exists():
         raise SentimentError("Run this in the project's folder, where prefect.yaml is.")

@@ -55,14 +55,18 @@ def running_pid(settings: StackSettings) -> int | None:
     try:
         pid = int(_pid_file(settings).read_text())
         os.kill(pid, 0)
-        command = Path(f"/proc/{pid}/cmdline")
-        # The number may belong to another process after a restart of the machine.
-        known = not command.parent.parent.joinpath("self").exists() or b"stack" in (
-            command.read_bytes()
-        )
     except (OSError, ValueError):
         return None
-    return pid if known else None
+    return pid if _is_stack(pid) else None
+
+
+def _is_stack(pid: int) -> bool:
+    """Say whether a process is a stack: its number may be another's after a restart."""
+    command = Path(f"/proc/{pid}/cmdline")
+    try:
+        return b"stack" in command.read_bytes()
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # a system that cannot tell
 
 
 def run(settings: StackSettings) -> int:
