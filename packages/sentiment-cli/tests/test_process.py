@@ -34,10 +34,11 @@ def test_help_teaches_and_imports_no_heavy_library():
     "command",
     ["quickstart", "train", "prepare-data", "predict", "model-info", "list-versions", "compare",
      "set-alias", "delete-alias", "rollback", "doctor", "reproduce", "export-champion",
-     "init-storage", "backup-storage", "restore-storage"],
+     "init-storage", "backup-storage", "restore-storage", "stack up", "stack down",
+     "stack status", "stack env", "stack backup", "stack restore"],
 )  # fmt: skip
 def test_every_command_explains_itself_and_has_json(command):
-    result = run(command, "--help", COLUMNS="200")
+    result = run(*command.split(), "--help", COLUMNS="200")
     assert result.returncode == 0
     assert "--json" in result.stdout
 

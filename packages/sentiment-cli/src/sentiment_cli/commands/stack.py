@@ -18,8 +18,8 @@ app = typer.Typer(no_args_is_help=True)
 def root() -> None:
     """Run PostgreSQL, an S3 store, MLflow, Prefect with a worker, and the API on this machine.
 
-    All state is in .sentiment/stack; ports and folder are settings (STACK_API_PORT, STACK_HOME and
-    so on). Outside of the project's own environment it needs the extra sentiment-cli[stack].
+    All state is in .sentiment/stack. Ports and folder are settings: STACK_API_PORT, STACK_HOME and so
+    on. Outside of the project's own environment it needs the extra "stack" of sentiment-cli.
     """
 
 
@@ -80,11 +80,15 @@ def status(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def env() -> None:
+def env(as_json: JsonOption = False) -> None:
     """Print the environment variables that make every command use the stack."""
     from sentiment_cli.stack.environment import client_environment
 
-    for name, value in client_environment(_settings()).items():
+    variables = client_environment(_settings())
+    if as_json:
+        print_json(variables)
+        return
+    for name, value in variables.items():
         typer.echo(f"{name}={value}")
 
 
