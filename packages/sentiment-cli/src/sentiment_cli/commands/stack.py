@@ -18,8 +18,9 @@ app = typer.Typer(no_args_is_help=True)
 def root() -> None:
     """Run PostgreSQL, an S3 store, MLflow, Prefect with a worker, and the API on this machine.
 
-    All state is in .sentiment/stack. Ports and folder are settings: STACK_API_PORT, STACK_HOME and so
-    on. Outside of the project's own environment it needs the extra "stack" of sentiment-cli.
+    All state is in .sentiment/stack. STACK_API_PORT, STACK_HOME and so on change ports and folder.
+
+    Outside of the project's own environment it needs the extra "stack" of sentiment-cli.
     """
 
 
