@@ -1,0 +1,92 @@
+"""Exports of the champion, on a real MLflow database."""
+
+import mlflow
+import numpy as np
+import pytest
+
+from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
+from sentiment_core.model_package import load_package, write_package
+from sentiment_core.scorer import END_OF_KEYS, LinearScorer
+from sentiment_train.export import ExportError, FolderTarget, export_champion, open_target
+from sentiment_train.registry import Registry
+from sentiment_train.results import LoggedModel
+
+
+@pytest.fixture
+def registry(settings, tmp_path):
+    """Two registered versions."""
+    mlflow.create_experiment("exports", artifact_location=(tmp_path / "artifacts").as_uri())
+    mlflow.set_experiment("exports")
+    registry = Registry("exported")
+    for weight in (1.0, 2.0):
+        scorer = LinearScorer(
+            words=["bad", "good"], keys=np.array([END_OF_KEYS]), idf=np.ones(2),
+            coefficients=np.array([-weight, weight]), intercept=0.0, max_ngram=1,
+            sublinear_tf=True,
+        )  # fmt: skip
+        package = tmp_path / f"model-{weight}" / "package"
+        write_package(package, scorer, metrics={}, examples=["good"], model_card="# Card\n")
+        with mlflow.start_run() as run:
+            info = mlflow.pyfunc.log_model(
+                name="model", loader_module="sentiment_core.pyfunc", data_path=str(package),
+                pip_requirements=[],
+            )  # fmt: skip
+        registry.register(LoggedModel(run.info.run_id, info.model_uri, scorer.digest))
+    return registry
+
+
+def read_pointer(folder):
+    return ChampionPointer.from_json((folder / "exported" / POINTER_FILE).read_bytes())
+
+
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
+
+
+def test_without_a_champion_nothing_is_written(registry, tmp_path):
+    target = tmp_path / "target"
+    assert export_champion(registry, open_target(str(target))) is None
+    assert not target.exists()
+
+
+def test_the_pointer_names_a_whole_version(registry, tmp_path):
+    target = tmp_path / "target"
+    registry.make_champion("2")
+    assert export_champion(registry, open_target(target.as_uri())) == "2"
+    pointer = read_pointer(target)
+    assert (pointer.name, pointer.version) == ("exported", "2")
+    package = load_package(target / "exported" / pointer.package)
+    assert package.scorer.digest == pointer.scorer_sha256
+    assert export_champion(registry, open_target(str(target))) == "2"  # twice is once
+
+
+def test_a_champion_that_moves_meanwhile_is_exported_too(registry, tmp_path):
+    registry.make_champion("1")
+
+    class SlowTarget(FolderTarget):
+        def write(self, name, content):
+            super().write(name, content)
+            if name.endswith(POINTER_FILE):
+                registry.make_champion("2")
+
+    target = SlowTarget(tmp_path / "target")
+    assert export_champion(registry, target) == "2"
+    assert read_pointer(tmp_path / "target").version == "2"
+
+
+def test_the_pointer_is_the_last_thing_written(registry, tmp_path):
+    registry.make_champion("1")
+
+    class FullTarget(FolderTarget):
+        def write(self, name, content):
+            if name.endswith("scorer.bin"):
+                raise OSError("no space left")
+            super().write(name, content)
+
+    with pytest.raises(OSError, match="no space left"):
+        export_champion(registry, FullTarget(tmp_path / "target"))
+    assert not (tmp_path / "target/exported" / POINTER_FILE).exists()
+
+
+def test_an_address_that_cannot_be_written_is_refused():
+    with pytest.raises(ExportError, match="only s3://, file:// and paths"):
+        open_target("https://example.org/models")
