@@ -22,10 +22,12 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 EXPECTED = {"postgres", "minio", "mlflow", "prefect-server", "training", "fastapi", "init-storage"}
 SECRETS = {
-    "POSTGRES_USER": "operator", "POSTGRES_PASSWORD": "p@ss/w:rd%",
-    "MINIO_ROOT_USER": "storekeeper", "MINIO_ROOT_PASSWORD": "st0re/secret",
+    "POSTGRES_USER": "operator",
+    "POSTGRES_PASSWORD": "p@ss/w:rd%",  # pragma: allowlist secret
+    "MINIO_ROOT_USER": "storekeeper",
+    "MINIO_ROOT_PASSWORD": "st0re/secret",  # pragma: allowlist secret
     "ADMIN_TOKEN": "admin-token",
-}  # fmt: skip
+}
 
 
 def assert_all_run(compose, expected):

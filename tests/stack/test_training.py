@@ -77,6 +77,9 @@ def test_rolling_back_exports_the_former_champion_again(stack, store, model_name
 
 def test_a_worker_trains_and_prefect_shows_how(stack):
     shutil.copy(stack.root / "reviews.csv", stack.root / "on-the-worker.csv")
+    versions = stack.cli("list-versions", "--json")
+    if any("champion" in info["aliases"] for info in versions):
+        stack.cli("delete-alias", "--alias", "champion")
     text = stack.cli("train", "--champion", "--remote", "--data-path", "on-the-worker.csv")
     assert "Training completed!" in text
     assert "Status: Set as champion" in text

@@ -36,7 +36,8 @@ def test_servers_are_chosen_by_the_environment_alone(monkeypatch, tmp_path):
 def test_the_env_file_is_read_and_the_environment_wins(monkeypatch, tmp_path):
     clean_environment(monkeypatch, tmp_path)
     (tmp_path / ".env").write_text(
-        "MODEL_NAME=from-file\nMLFLOW_EXPERIMENT_NAME=from-file\nAWS_ACCESS_KEY_ID=key\n"
+        "MODEL_NAME=from-file\nMLFLOW_EXPERIMENT_NAME=from-file\n"
+        "AWS_ACCESS_KEY_ID=key\n"
         "PREFECT_API_URL=\n"
     )
     os.environ["MODEL_NAME"] = "from-environment"

@@ -30,9 +30,7 @@ class BatchRequest(_Request):
 class FeedbackRequest(_Request):
     """The true label of an answered request."""
 
-    request_id: str = Field(
-        min_length=1, max_length=80, examples=["b1c7d0f2a3e44e0f9a54c3f1d2e3f4a5"]
-    )
+    request_id: str = Field(min_length=1, max_length=80, examples=["review-42"])
     label: Sentiment
 
 

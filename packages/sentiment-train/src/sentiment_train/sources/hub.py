@@ -11,7 +11,7 @@ from sentiment_core.errors import DataError
 from sentiment_train.sources.download import download
 
 REPOSITORY: Final = "https://huggingface.co/datasets/stanfordnlp/imdb"
-REVISION: Final = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
+REVISION: Final = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"  # pragma: allowlist secret
 FILE: Final = "plain_text/train-00000-of-00001.parquet"
 
 _SHA256_LENGTH: Final = 64
