@@ -6,7 +6,6 @@ stops with the process that started it, however that ends: its standard input cl
 
 import atexit
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -18,9 +17,9 @@ from typing import Final
 from filelock import FileLock
 
 from sentiment_core.errors import SentimentError, UnreachableError
+from sentiment_train.ports import LOOPBACK, free_port
 from sentiment_train.settings import TrainSettings
 
-_HOST: Final = "127.0.0.1"
 _START_TIMEOUT_SECONDS: Final = 120.0
 _STOP_TIMEOUT_SECONDS: Final = 5.0
 
@@ -44,8 +43,8 @@ class TemporaryPrefectServer:
         # Two first starts at once would both create the database.
         self._start_lock = FileLock(home / "temporary-server.lock")
         self._start_lock.acquire(timeout=_START_TIMEOUT_SECONDS)
-        port = _free_port()
-        self.api_url = f"http://{_HOST}:{port}/api"
+        port = free_port()
+        self.api_url = f"http://{LOOPBACK}:{port}/api"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-m", __name__, str(port)],
@@ -133,13 +132,6 @@ def start_temporary_prefect(settings: TrainSettings) -> TemporaryPrefectServer |
     return TemporaryPrefectServer(Path(os.environ["PREFECT_HOME"]))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _serve(port: int) -> None:
     def exit_with_parent() -> None:
         sys.stdin.read()
@@ -149,7 +141,7 @@ def _serve(port: int) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    uvicorn.run(create_app(), host=_HOST, port=port, log_level="error", lifespan="on")
+    uvicorn.run(create_app(), host=LOOPBACK, port=port, log_level="error", lifespan="on")
 
 
 if __name__ == "__main__":

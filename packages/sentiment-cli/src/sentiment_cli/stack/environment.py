@@ -3,15 +3,15 @@
 import json
 import os
 import secrets
-import socket
 import sys
 from pathlib import Path
 from typing import Final
 
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.storage import BUCKETS
+from sentiment_train.ports import LOOPBACK, free_port
 
-HOST: Final = "127.0.0.1"
+HOST: Final = LOOPBACK
 DATABASES: Final = ("mlflow", "prefect")
 """Each has a user of its own with the same name."""
 
@@ -67,7 +67,7 @@ def server_environment(settings: StackSettings) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONUNBUFFERED": "1",
         "STACK_HOME": str(settings.folder),
-        "STACK_STORE_PORTS": " ".join(f"-{name}={_free_port()}" for name in _STORE_PORTS),
+        "STACK_STORE_PORTS": " ".join(f"-{name}={free_port()}" for name in _STORE_PORTS),
         "STACK_S3_ACCESS_KEY": settings.s3_access_key,
         "STACK_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
         "DO_NOT_TRACK": "1",
@@ -135,10 +135,3 @@ def _database_url(
 ) -> str:
     password = passwords[database]
     return f"postgresql+{driver}://{database}:{password}@{HOST}:{settings.postgres_port}/{database}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
