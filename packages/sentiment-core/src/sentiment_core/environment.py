@@ -1,0 +1,74 @@
+"""The environment of a process, completed once by its entry point.
+
+A value means the same wherever it stands: in a variable, in the file ``.env``, or in a file that
+the variable with the suffix ``_FILE`` names, as containers are given their secrets. Libraries that
+read the environment themselves (MLflow, Prefect, boto3) see the same values as our settings.
+"""
+
+import os
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Final
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices
+from pydantic_settings import BaseSettings
+
+from sentiment_core.errors import SettingsError
+
+FILE_SUFFIX: Final = "_FILE"
+
+
+def load_environment(
+    *settings: type[BaseSettings],
+    env_file: Path = Path(".env"),
+    environ: MutableMapping[str, str] = os.environ,
+) -> None:
+    """Complete the environment from ``.env`` and from the files of settings; for entry points.
+
+    A variable that has a value keeps it; a value in ``.env`` wins over a file.
+
+    Parameters
+    ----------
+    *settings : type of BaseSettings
+        Classes whose fields may stand in files.
+    env_file : Path, default ``.env``
+        May be missing.
+    environ : mapping, default ``os.environ``
+        Is completed.
+
+    Raises
+    ------
+    SettingsError
+        If a file cannot be read.
+    """
+    try:
+        values = dotenv_values(env_file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"Cannot read {env_file}: {error}.") from error
+    for name, value in values.items():
+        if value and not environ.get(name):
+            environ[name] = value
+    for name in _variables(settings):
+        path = environ.get(name + FILE_SUFFIX)
+        if path and not environ.get(name):
+            environ[name] = _read(name, Path(path))
+
+
+def _variables(settings: tuple[type[BaseSettings], ...]) -> Iterator[str]:
+    for cls in settings:
+        for name, field in cls.model_fields.items():
+            alias = field.validation_alias
+            if isinstance(alias, AliasChoices):
+                yield from (choice for choice in alias.choices if isinstance(choice, str))
+            else:
+                yield (alias if isinstance(alias, str) else name).upper()
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"Cannot read {name}{FILE_SUFFIX}={path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{name}{FILE_SUFFIX}={path} is not UTF-8 text.") from error
