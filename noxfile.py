@@ -143,7 +143,7 @@ def bench(session: nox.Session) -> None:
     """Run a benchmark: nox -s bench -- scorer."""
     sync(session)
     name = session.posargs[0] if session.posargs else "scorer"
-    session.run("python", f"bench/{name}.py", *session.posargs[1:])
+    session.run("python", "-m", f"bench.{name}", *session.posargs[1:])
 
 
 @nox.session(default=False)

@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
@@ -49,7 +50,13 @@ def main() -> None:
     print(f"chosen: {chosen[-1]} accuracy {chosen[0]:.4f}, log loss {chosen[2]:.4f}")
 
 
-def with_choice(params: Params, ngram_range, min_df, smoothing, c) -> Params:
+def with_choice(
+    params: Params,
+    ngram_range: tuple[int, int],
+    min_df: int,
+    smoothing: float | None,
+    c: float,
+) -> Params:
     vectorizer = {"ngram_range": ngram_range, "min_df": min_df}
     model = {"naive_bayes_smoothing": smoothing, "C": c}
     return params.model_copy(
@@ -60,7 +67,12 @@ def with_choice(params: Params, ngram_range, min_df, smoothing, c) -> Params:
     )
 
 
-def cross_validate(params, texts, labels, folds) -> tuple[float, float, float, int]:
+def cross_validate(
+    params: Params,
+    texts: NDArray[np.object_],
+    labels: NDArray[np.int_],
+    folds: list[tuple[NDArray[np.int_], NDArray[np.int_]]],
+) -> tuple[float, float, float, int]:
     accuracies, losses, terms = [], [], []
     for train, test in folds:
         pipeline = fit_pipeline(params, texts[train].tolist(), labels[train].tolist())

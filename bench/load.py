@@ -3,7 +3,9 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -29,12 +31,22 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, requests, numbers, load, deadline, done) -> None:
+    _transport: asyncio.Transport
+
+    def __init__(
+        self,
+        requests: list[bytes],
+        numbers: Iterator[int],
+        load: Load,
+        deadline: float,
+        done: asyncio.Future[None],
+    ) -> None:
         self._requests, self._numbers, self._load = requests, numbers, load
         self._deadline, self._done = deadline, done
         self._buffer = b""
 
-    def connection_made(self, transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._send()
 
@@ -46,7 +58,7 @@ class _Connection(asyncio.Protocol):
             return
         self._transport.write(self._requests[next(self._numbers) % len(self._requests)])
 
-    def data_received(self, data) -> None:
+    def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, separator, body = self._buffer.partition(b"\r\n\r\n")
         if not separator:
@@ -62,13 +74,13 @@ class _Connection(asyncio.Protocol):
         self._buffer = b""
         self._send()
 
-    def connection_lost(self, _error) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         if not self._done.done():
             self._load.failures += 1
             self._done.set_result(None)
 
 
-def post_requests(path: str, bodies: list[object]) -> list[bytes]:
+def post_requests(path: str, bodies: Sequence[object]) -> list[bytes]:
     """Prepare POST requests with JSON bodies."""
     requests = []
     for body in bodies:
@@ -90,11 +102,8 @@ def run_load(port: int, requests: list[bytes], *, connections: int, seconds: flo
         deadline = time.perf_counter() + seconds
         ends = [loop.create_future() for _ in range(connections)]
         for end in ends:
-            await loop.create_connection(
-                lambda end=end: _Connection(requests, numbers, load, deadline, end),
-                "127.0.0.1",
-                port,
-            )
+            connection = partial(_Connection, requests, numbers, load, deadline, end)
+            await loop.create_connection(connection, "127.0.0.1", port)
         await asyncio.gather(*ends)
         return load
 

@@ -5,11 +5,12 @@ Run: nox -s bench -- scorer [training reviews, default 2000]
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from reviews import SHORT_TEXT, best_seconds, load_reviews
 
+from bench.reviews import SHORT_TEXT, best_seconds, load_reviews
 from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.params import load_params
 from sentiment_core.pipeline import fit_pipeline
@@ -59,7 +60,9 @@ def main() -> None:
     )
 
 
-def compare(name, baseline, ours, count) -> None:
+def compare(
+    name: str, baseline: Callable[[], object], ours: Callable[[], object], count: int
+) -> None:
     slow = best_seconds(baseline, repeats=REPEATS) / count * 1e6
     fast = best_seconds(ours, repeats=REPEATS) / count * 1e6
     print(f"{name:24}{slow:>11.1f} µs{fast:>9.1f} µs{slow / fast:>7.1f}×")

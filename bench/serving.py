@@ -14,13 +14,14 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from load import post_requests, run_load
-from reviews import SHORT_TEXT, load_reviews
 from sklearn.pipeline import Pipeline
 
+from bench.load import Load, post_requests, run_load
+from bench.reviews import SHORT_TEXT, load_reviews
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.model_package import SCORER_FILE, write_package
@@ -92,7 +93,7 @@ def point_to(folder: Path, version: ChampionPointer) -> None:
 
 
 @contextmanager
-def server(name: str, folder: Path):
+def server(name: str, folder: Path) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -102,9 +103,9 @@ def server(name: str, folder: Path):
         "MODEL_RELOAD_INTERVAL": "0.5",
     }  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "--factory", f"serving_apps:{name}", "--port", str(port),
-         "--no-access-log", "--log-level", "warning"],
-        cwd=Path(__file__).parent, env=environment,
+        [sys.executable, "-m", "uvicorn", "--factory", f"bench.serving_apps:{name}",
+         "--port", str(port), "--no-access-log", "--log-level", "warning"],
+        env=environment,
     )  # fmt: skip
     try:
         wait_for_answer(port)
@@ -128,14 +129,20 @@ def wait_for_answer(port: int) -> None:
     raise SystemExit("the server does not answer")
 
 
-def measure(port, path, bodies, seconds, connections=CONNECTIONS):
+def measure(
+    port: int,
+    path: str,
+    bodies: Sequence[object],
+    seconds: float,
+    connections: int = CONNECTIONS,
+) -> Load:
     requests = post_requests(path, bodies)
     run_load(port, requests, connections=connections, seconds=1)  # warm up
     return run_load(port, requests, connections=connections, seconds=seconds)
 
 
 @contextmanager
-def reload_loop(folder: Path, versions: list[ChampionPointer]):
+def reload_loop(folder: Path, versions: list[ChampionPointer]) -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
@@ -153,7 +160,7 @@ def reload_loop(folder: Path, versions: list[ChampionPointer]):
         thread.join()
 
 
-def show(name, load) -> None:
+def show(name: str, load: Load) -> None:
     p50, p99 = load.percentile(50), load.percentile(99)
     print(f"{name:44}{load.rate:>8.0f}{p50:>9.2f}{p99:>9.2f}{load.failures:>8}")
 

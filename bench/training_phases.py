@@ -6,7 +6,12 @@ Run: nox -s bench -- training_phases [samples, default data.samples]
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 START = time.perf_counter()
 
@@ -46,7 +51,8 @@ def main() -> None:
 
 class Phases:
     def __init__(self, start: float) -> None:
-        self._last, self._seconds = start, {}
+        self._last = start
+        self._seconds: dict[str, float] = {}
 
     def end(self, name: str) -> None:
         now = time.perf_counter()
@@ -55,8 +61,8 @@ class Phases:
     def add(self, name: str, seconds: float) -> None:
         self._seconds[name] = seconds
 
-    def timed(self, name, function):
-        def run(*args, **kwargs):
+    def timed(self, name: str, function: Callable[P, R]) -> Callable[P, R]:
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
             start = time.perf_counter()
             try:
                 return function(*args, **kwargs)

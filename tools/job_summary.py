@@ -7,7 +7,9 @@ import csv
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def render_summary(folder: Path) -> str:
@@ -37,7 +39,7 @@ def render_summary(folder: Path) -> str:
     return "\n".join(parts)
 
 
-def _decision(result: dict) -> str:
+def _decision(result: dict[str, Any]) -> str:
     decision = result["decision"]
     rows = [("run", result["run_id"]), ("version", result["model_version"] or "not registered")]
     if decision:
@@ -70,7 +72,7 @@ def _roc(path: Path) -> str:
     )
 
 
-def _table(header: tuple, rows: list[tuple]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 

@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CORE = "sentiment-core"
 PACKAGES = (CORE, "sentiment-train", "sentiment-serve", "sentiment-cli")
@@ -37,14 +38,15 @@ class Workspace:
         """Return where a package is."""
         return self.root if package == WHOLE_SET else self.root / "packages" / package
 
-    def project(self, package: str) -> dict:
+    def project(self, package: str) -> dict[str, Any]:
         """Read the ``project`` table of a package."""
         content = (self.folder(package) / "pyproject.toml").read_text(encoding="utf-8")
-        return tomllib.loads(content)["project"]
+        project: dict[str, Any] = tomllib.loads(content)["project"]
+        return project
 
     def version(self, package: str) -> str:
         """Return the version that a package has now."""
-        return self.project(package)["version"]
+        return str(self.project(package)["version"])
 
     def pins(self, package: str) -> dict[str, str]:
         """Return the versions that a package pins its siblings to."""
