@@ -47,7 +47,7 @@ def is_blank(text: str) -> bool:
 
     Examples
     --------
-    >>> is_blank(" \\n"), is_blank("12345 !!!")
+    >>> is_blank("   "), is_blank("12345 !!!")
     (True, False)
     """
     return not text or text.isspace()
@@ -76,7 +76,8 @@ def predict(scorer: LinearScorer, text: str) -> Prediction:
     if is_blank(text):
         raise BlankTextError(BLANK_TEXT)
     probability, known = scorer.score(text)
-    return Prediction(*classify(probability), not known)
+    sentiment, confidence = classify(probability)
+    return Prediction(sentiment, confidence, not known)
 
 
 def predict_batch(scorer: LinearScorer, texts: Sequence[str]) -> list[Prediction]:
