@@ -98,11 +98,12 @@ def predict_batch(scorer: LinearScorer, texts: Sequence[str]) -> list[Prediction
     Raises
     ------
     BlankTextError
-        If a text is blank; the message tells which.
+        If a text is blank; where there are several the message tells which.
     """
     for position, text in enumerate(texts, 1):
         if is_blank(text):
-            raise BlankTextError(f"Text {position} of {len(texts)}: {BLANK_TEXT}")
+            place = f"Text {position} of {len(texts)}: " if len(texts) > 1 else ""
+            raise BlankTextError(place + BLANK_TEXT)
     probabilities, known = scorer.score_batch(texts)
     return [
         Prediction(*classify(probability), not is_known)
