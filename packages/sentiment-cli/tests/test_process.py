@@ -1,6 +1,7 @@
 """The command line as its own process."""
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 PROJECT = Path(__file__).parents[3]
 
 
-def run(*arguments, cwd=PROJECT, **environment):
+def run(*arguments, cwd=PROJECT, stdin=subprocess.DEVNULL, **environment):
     return subprocess.run(
         [str(Path(sys.executable).parent / "sentiment-cli"), *arguments],
-        cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False,
+        cwd=cwd, stdin=stdin, env=os.environ | environment, capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
 
 
@@ -57,3 +59,27 @@ def test_the_first_command_works_without_any_server(tmp_path):
     assert "positive (0." in result.stdout
     assert "negative (0." in result.stdout
     assert {entry.name for entry in tmp_path.iterdir()} == {"params.yaml", ".sentiment", "data"}
+
+    environment = os.environ | dict.fromkeys(variables, "")
+    command = [str(Path(sys.executable).parent / "sentiment-cli"), "predict"]
+    (tmp_path / "many.txt").write_text("a fine film\n" * 100_000)
+    with (tmp_path / "errors.txt").open("wb") as errors:
+        many = subprocess.Popen(
+            [*command, "--file", "many.txt"], cwd=tmp_path, env=environment,
+            stdout=subprocess.PIPE, stderr=errors,
+        )  # fmt: skip
+        assert many.stdout.readline().startswith(b"positive (0.")
+        many.stdout.close()  # as `head` does
+        many.wait()
+    assert (tmp_path / "errors.txt").read_bytes() == b""
+
+
+def test_a_terminal_without_a_review_is_told_how_to_give_one():
+    terminal, stdin = pty.openpty()
+    try:
+        result = run("predict", COLUMNS="200", stdin=stdin)
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+    assert result.returncode == 2
+    assert "Name a review, or a file with --file, or pipe reviews in" in result.stderr

@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import settings
 
 from sentiment_core.params import Params, parse_params
+
+# How long an example takes says nothing about it on a busy machine.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture

@@ -55,6 +55,8 @@ class PlainErrorsGroup(TyperGroup):
             raise _fail(str(error), ExitCode.UNREACHABLE) from error
         except SentimentError as error:
             raise _fail(str(error), ExitCode.ERROR) from error
+        except BrokenPipeError:
+            raise  # the reader has seen enough; the runner ends the process quietly
         except Exception as error:
             if os.environ.get("SENTIMENT_DEBUG") or not _is_remote(error):
                 raise

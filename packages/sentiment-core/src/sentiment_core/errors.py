@@ -6,6 +6,7 @@
     - DataError
     - SettingsError
     - InputError
+      - BlankTextError
   * NotFoundError: what was named is not there
     - AliasNotSetError
   * ConflictError: the present state does not allow it
@@ -63,6 +64,12 @@ class InputError(InvalidError):
     """An argument or a text of a request is not acceptable."""
 
     code = "invalid-input"
+
+
+class BlankTextError(InputError):
+    """A text holds nothing that could be labelled."""
+
+    code = "blank-text"
 
 
 class NotFoundError(SentimentError):

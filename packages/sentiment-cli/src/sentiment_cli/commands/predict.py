@@ -1,29 +1,128 @@
 """`predict`: label texts with a registered model."""
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from sentiment_cli.output import JsonOption, print_json
-from sentiment_core.labels import classify
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from sentiment_core.prediction import Prediction
     from sentiment_core.scorer import LinearScorer
 
 _TOP_TERMS = 10
+_STANDARD_INPUT: Final = "-"
 
 
 def predict(
-    texts: Annotated[list[str], typer.Argument(help="One or more reviews.", metavar="TEXT...")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="One or more reviews; - reads them from standard input, one each line.",
+            metavar="[TEXT]...",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file", "-f", help="Also read reviews from a file, one each line.", show_default=False
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Colour the words by what they contribute.")
     ] = False,
     model: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
     as_json: JsonOption = False,
 ) -> None:
-    """Label reviews with the champion (or another version)."""
+    """Label reviews with the champion (or another version).
+
+    Without TEXT and --file, reviews are read from standard input. Empty lines of an input are
+    skipped; a review that is blank by itself is refused. Where the model knows no word of a review
+    the answer says so (--json: "low_information": true).
+
+    [bold]Examples[/]
+
+    sentiment-cli predict "A fine film" "A waste of time"
+
+    sentiment-cli predict --file reviews.txt --json
+
+    grep film reviews.txt | sentiment-cli predict
+    """
+    from sentiment_core.prediction import predict_batch
+
+    reviews = _read_reviews(texts or [], file or [])
+    version, scorer = _load_model(model)
+    predictions = predict_batch(scorer, reviews)
+    if as_json:
+        print_json(
+            [
+                _result(scorer, text, prediction, version, explain=explain)
+                for text, prediction in zip(reviews, predictions, strict=True)
+            ]
+        )
+        return
+    for text, prediction in zip(reviews, predictions, strict=True):
+        note = " [low information: no known word]" if prediction.low_information else ""
+        typer.echo(f"{prediction.sentiment} ({prediction.confidence:.4f}){note} {text}")
+        if explain:
+            _print_explanation(scorer, text)
+
+
+def _read_reviews(texts: list[str], files: list[Path]) -> list[str]:
+    if not texts and not files:
+        if sys.stdin.isatty():
+            raise typer.BadParameter(
+                "Name a review, or a file with --file, or pipe reviews in, one each line."
+            )
+        texts = [_STANDARD_INPUT]
+    reviews: list[str] = []
+    for text in texts:
+        reviews += _standard_input() if text == _STANDARD_INPUT else [text]
+    for path in files:
+        reviews += _standard_input() if str(path) == _STANDARD_INPUT else _lines_of_file(path)
+    return reviews
+
+
+def _standard_input() -> list[str]:
+    return _lines(sys.stdin.buffer, "standard input")
+
+
+def _lines_of_file(path: Path) -> list[str]:
+    from sentiment_core.errors import DataError
+
+    try:
+        with path.open("rb") as lines:
+            return _lines(lines, str(path))
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
+
+
+def _lines(source: Iterable[bytes], name: str) -> list[str]:
+    from sentiment_core.errors import DataError
+    from sentiment_core.prediction import is_blank
+
+    texts = []
+    for number, line in enumerate(source, 1):
+        try:
+            texts.append(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"Line {number} of {name} is not UTF-8: convert it, for example with "
+                "`iconv -f latin1 -t utf-8`."
+            ) from error
+    texts = [text for text in texts if not is_blank(text)]
+    if not texts:
+        raise DataError(f"There is no review in {name}: write one each line.")
+    return texts
+
+
+def _load_model(model: str) -> tuple[str, "LinearScorer"]:
     from sentiment_cli.progress import progress
     from sentiment_train.registry import Registry
     from sentiment_train.runtime import configure_runtime
@@ -32,24 +131,19 @@ def predict(
     with progress("Fetching the model"):
         registry = Registry(settings.model_name)
         version = registry.resolve(model).version
-        scorer = registry.load(version).scorer
-    results = [_result(scorer, text, version, explain=explain) for text in texts]
-    if as_json:
-        print_json(results)
-        return
-    for text, result in zip(texts, results, strict=True):
-        typer.echo(f"{result['sentiment']} ({result['confidence']:.4f}) {text}")
-        if explain:
-            _print_explanation(scorer, text)
+        return version, registry.load(version).scorer
 
 
-def _result(scorer: "LinearScorer", text: str, version: str, *, explain: bool) -> dict[str, object]:
-    sentiment, confidence = classify(scorer.predict_positive(text))
+def _result(
+    scorer: "LinearScorer", text: str, prediction: "Prediction", version: str, *, explain: bool
+) -> dict[str, object]:
     result: dict[str, object] = {
-        "sentiment": sentiment,
-        "confidence": confidence,
+        "sentiment": prediction.sentiment,
+        "confidence": prediction.confidence,
         "model_version": version,
     }
+    if prediction.low_information:
+        result["low_information"] = True
     if explain:
         explanation = scorer.explain(text)
         terms = [

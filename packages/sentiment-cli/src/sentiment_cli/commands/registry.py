@@ -88,14 +88,14 @@ def model_info(
                 typer.echo(
                     f"  {key}: {item:.4f}" if isinstance(item, float) else f"  {key}: {item}"
                 )
-        elif name not in {"name", "version"}:
+        elif name not in {"model_name", "version"}:
             typer.echo(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
 
 
 def _details(registry: "Registry", info: "VersionInfo") -> dict[str, Any]:
     run = registry.run_record(info)
     return {
-        "name": registry.name,
+        "model_name": registry.name,
         "version": info.version,
         "aliases": info.aliases,
         "created": _when(info.created),
