@@ -70,7 +70,7 @@ def advise(path: Path, content: str) -> Advice | None:
         return None
     header = not _is_review(list(frame.columns))
     if not header:
-        frame = _read(content, separator, header=None)
+        frame = _read(content, separator, header=False)
     columns = _find_columns(frame)
     if columns is None:
         return None
@@ -103,10 +103,15 @@ def _fields(line: str, separator: str) -> list[str]:
     return next(csv.reader([line], delimiter=separator), [])
 
 
-def _read(content: str, separator: str, **options: Any) -> pd.DataFrame:
-    return pd.read_csv(
-        io.StringIO(content), sep=separator, dtype=str, keep_default_na=False, **options
+def _read(content: str, separator: str, *, header: bool = True) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.read_csv(
+        io.StringIO(content),
+        sep=separator,
+        dtype=str,
+        keep_default_na=False,
+        header=0 if header else None,
     )
+    return frame
 
 
 def _is_review(cells: list[str]) -> bool:
