@@ -153,26 +153,63 @@ def test_nothing_to_label_is_a_plain_error(trained, tmp_path, arguments, message
     assert message in trained(*arguments, exit_code=1, stdin="\n \n").stderr
 
 
-def test_prepare_data_keeps_an_existing_file(cli):
+def test_prepare_data_keeps_what_is_asked_for_and_makes_the_rest_again(cli, tmp_path):
     made = cli("prepare-data", "--samples", 40, "--json")
-    assert made["created"] is True
-    assert made["rows"] == 40
-    kept = cli("prepare-data", "--samples", 60, "--json")
-    assert kept == {"path": "data/imdb_sample.csv", "rows": 40, "created": False}
-    assert "use --force" in cli("prepare-data").stdout
-    forced = cli("prepare-data", "--samples", 60, "--force", "--seed", 7)
-    assert "60 reviews (30 positive)" in forced.stdout
+    assert (made["created"], made["rows"], made["source_name"]) == (True, 40, "package")
+    kept = cli("prepare-data", "--samples", 40, "--json")
+    assert kept == made | {"created": False}
+    assert "Kept data/imdb_sample.csv: 40 reviews" in cli("prepare-data", "--samples", 40).stdout
+    again = cli("prepare-data", "--samples", 60, "--seed", 7).stdout
+    assert "60 reviews (30 positive)" in again
+    assert "It was there, but with samples 40, not 60; seed 42, not 7" in again
+    assert "Licence: MIT for the wheel" in again
+
+    (tmp_path / "data/imdb_sample.csv").write_text("text,label\nmine,1\n")
+    refused = cli("prepare-data", "--samples", 60, exit_code=1)
+    assert "was changed since prepare-data made it, so it is kept" in refused.stderr
+    assert cli("prepare-data", "--samples", 60, "--force", "--json")["created"] is True
 
 
 def test_prepare_data_takes_the_users_own_file(cli, tmp_path):
     rows = "".join(f"film {i},{i % 2}\n" for i in range(40))
     (tmp_path / "own.csv").write_text("text,label\n" + rows)
-    made = cli(
-        "prepare-data", "--source", "csv", "--input", "own.csv", "--samples", 30, "--output",
-        "x.csv", "--json",
-    )  # fmt: skip
+    options = ("--samples", 30, "--output", "x.csv")
+    made = cli("prepare-data", "--source", "csv", "--input", "own.csv", *options, "--json")
     assert made["source"] == "CSV file own.csv"
-    cli("prepare-data", "--source", "csv", "--output", "y.csv", exit_code=1)
+    assert cli("prepare-data", "--input", "own.csv", *options, "--json")["created"] is False
+
+    missing = cli(
+        "prepare-data", "--source", "csv", "--input", "missing.csv", *options, exit_code=1
+    )
+    assert "No input file missing.csv" in missing.stderr
+    cli("prepare-data", "--source", "csv", *options, exit_code=1)
+    cli("prepare-data", "--source", "hub", "--input", "own.csv", *options, exit_code=2)
+
+
+def test_train_takes_the_data_that_the_parameters_name(cli, tmp_path):
+    cli("prepare-data", "--samples", 40)
+    params = (tmp_path / "params.yaml").read_text().replace("samples: 2000", "samples: 60")
+    (tmp_path / "params.yaml").write_text(params)
+    result = cli("train")
+    assert "made again: it had samples 40, not 60" in result.stderr
+    assert "made again" not in cli("train").stderr
+
+    (tmp_path / "own.csv").write_text(
+        "text,label\n" + "".join(f"film {i} is fine,{i % 2}\n" for i in range(40))
+    )
+    named = cli("train", "--data-path", "own.csv")
+    assert "not used: data.source (package), data.samples (60)" in named.stderr
+    versions = cli("compare", "1", "3", "--json")["versions"]
+    names = ("data.source", "data.samples", "data.path")
+    assert [[info["params"][name] for name in names] for info in versions] == [
+        ["package", "60", "data/imdb_sample.csv"],
+        ["csv", "None", "own.csv"],
+    ]
+    own = (tmp_path / "own.csv").read_bytes()
+    (tmp_path / "data/imdb_sample.csv").write_bytes(own)
+    refused = cli("train", exit_code=1)
+    assert "add --data-path data/imdb_sample.csv" in refused.stderr
+    assert (tmp_path / "data/imdb_sample.csv").read_bytes() == own
 
 
 def test_the_doctor_finds_what_is_wrong_and_what_is_only_missing(cli, tmp_path):

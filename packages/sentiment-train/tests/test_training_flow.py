@@ -164,6 +164,34 @@ def test_the_run_tells_the_whole_story(train, settings, params, reviews_file):
     assert client.get_experiment(run.info.experiment_id).name == settings.mlflow_experiment_name
 
 
+def test_a_run_claims_no_parameters_of_the_data_that_were_not_used(settings, registry, params):
+    own = pd.DataFrame({"text": [f"film {n} is fine" for n in range(40)], "label": [0, 1] * 20})
+    own.to_csv("own.csv", index=False)
+    result = train_sentiment_model(data_path="own.csv", params=params)
+    logged = mlflow.MlflowClient().get_run(result.run_id).data.params
+    assert logged["data.path"] == "own.csv"
+    assert (logged["data.source"], logged["data.samples"]) == ("csv", "None")
+    with registry.package(result.model_version) as folder:
+        card = (folder / "MODEL_CARD.md").read_text()
+    assert "| file | own.csv |" in card
+    assert "| Licence | not recorded |" in card
+    assert "package" not in card
+
+
+def test_the_flow_makes_the_data_that_its_parameters_ask_for(settings, registry, params):
+    for samples in (40, 60):
+        data = params.data.model_copy(update={"samples": samples})
+        result = train_sentiment_model(params=params.model_copy(update={"data": data}))
+        run = mlflow.MlflowClient().get_run(result.run_id).data
+        assert run.params["data.samples"] == run.tags["data.rows"] == str(samples)
+        assert run.params["data.source"] == "package"
+        assert "Maas et al." in run.tags["data.origin"]
+        assert "MIT" in run.tags["data.licence"]
+    with registry.package(result.model_version) as folder:
+        card = (folder / "MODEL_CARD.md").read_text()
+    assert "| Licence | MIT for the wheel" in card
+
+
 def test_prefect_shows_the_tasks_in_order_and_the_metrics(train):
     train()
     with get_client(sync_client=True) as client:

@@ -25,7 +25,10 @@ def train(
     ] = False,
     data_path: Annotated[
         Path | None,
-        typer.Option(help="CSV file (columns text,label). [default: data.path, made if missing]"),
+        typer.Option(
+            help="CSV file (columns text,label), taken as it is. (default: data.path, made if it "
+            "is missing or was made with other parameters)"
+        ),
     ] = None,
     params_path: ParamsOption = Path("params.yaml"),
     samples: Annotated[
@@ -125,11 +128,12 @@ def run_training(
     params = load_params(params_path)
     if samples:
         params = params.with_samples(samples)
-    path = str(data_path or params.data.path)
-    if data_path and not remote:
-        _check_exists(data_path)
+    path = str(data_path) if data_path else None
+    if not remote:
+        # A mistake in the data is told at once, not after the start of a server.
+        _check_data(settings, params, data_path)
     if not quiet:
-        typer.echo(f"Starting training flow with data: {path}")
+        typer.echo(f"Starting training flow with data: {path or params.data.path}")
     if remote:
         return _train_remotely(settings, params, path, register=register, promote=promote)
     with progress("Training"):
@@ -139,7 +143,7 @@ def run_training(
 def _train_here(
     settings: "TrainSettings",
     params: "Params",
-    path: str,
+    path: str | None,
     *,
     register: bool,
     promote: bool,
@@ -163,7 +167,12 @@ def _train_here(
 
 
 def _train_remotely(
-    settings: "TrainSettings", params: "Params", path: str, *, register: bool, promote: bool
+    settings: "TrainSettings",
+    params: "Params",
+    path: str | None,
+    *,
+    register: bool,
+    promote: bool,
 ) -> "TrainingResult":
     if settings.prefect_api_url is None:
         raise typer.BadParameter("--remote needs a Prefect server: set PREFECT_API_URL.")
@@ -179,11 +188,14 @@ def _train_remotely(
     )
 
 
-def _check_exists(path: Path) -> None:
-    from sentiment_core.errors import DataError
+def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | None) -> None:
+    from sentiment_core.dataset import load_dataset
+    from sentiment_train.training_data import provide_data_file
 
-    if not path.exists():
-        raise DataError(f"No data file {path}: make one with `sentiment-cli prepare-data`.")
+    def tell(note: str) -> None:
+        typer.echo(f"Note: {note}", err=True)
+
+    load_dataset(provide_data_file(params, data_path, settings, tell))
 
 
 def _print_result(result: "TrainingResult", *, champion: bool) -> None:

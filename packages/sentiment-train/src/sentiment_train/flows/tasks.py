@@ -17,7 +17,6 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
-from sentiment_core.dataset import load_dataset
 from sentiment_core.evaluation import Evaluation, evaluate
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
@@ -27,13 +26,12 @@ from sentiment_train.data_checks import DataReport, check_data
 from sentiment_train.export import export_champion, open_target
 from sentiment_train.fitting import fit_scorer
 from sentiment_train.model_card import table_rows
-from sentiment_train.prepare import prepare_dataset
 from sentiment_train.promotion import Judge, promote
 from sentiment_train.registry import Registry
 from sentiment_train.results import Decision, LoggedModel
 from sentiment_train.settings import TrainSettings
-from sentiment_train.sources.registry import find_source
 from sentiment_train.tracking import TrainedModel, log_training
+from sentiment_train.training_data import TrainingData, provide_data_file, read_training_data
 
 logger = logging.getLogger(__name__)
 
@@ -59,17 +57,15 @@ _REMOTE: Final[dict[str, Any]] = {
 
 @task(name="load-data", **_LOCAL)
 def load_data(
-    path: Path, params: Params, settings: TrainSettings
-) -> tuple[pd.DataFrame, DataReport]:
-    """Read and check the prepared file; make it first if it is the parameters' own and missing."""
-    if not path.exists() and path == Path(params.data.path) and params.data.source != "csv":
-        source = find_source(params.data.source, cache=settings.download_cache)
-        prepare_dataset(source, path, samples=params.data.samples, seed=params.data.seed)
-    frame = load_dataset(path)
-    report = check_data(frame)
+    data_path: Path | None, params: Params, settings: TrainSettings
+) -> tuple[TrainingData, DataReport]:
+    """Read and check the data file; make that of the parameters if it is missing or another."""
+    path = provide_data_file(params, data_path, settings, logger.warning)
+    data = read_training_data(path, params)
+    report = check_data(data.frame, data.provenance)
     for warning in report.warnings:
         logger.warning("%s: %s", path, warning)
-    return frame, report
+    return data, report
 
 
 @task(name="split-data", **_LOCAL)

@@ -24,7 +24,8 @@ def train_sentiment_model(
     Parameters
     ----------
     data_path : str, optional
-        CSV file with the columns text,label; none takes data.path and makes the file if missing.
+        CSV file with the columns text,label, taken as it is; none takes data.path, and makes the
+        file if it is missing or was made with other parameters.
     params : Params, optional
         The experiment's choices; none reads params.yaml in the working directory.
     register_model : bool, default True
@@ -46,14 +47,13 @@ def train_sentiment_model(
     """
     settings = configure_runtime()
     params = params or load_params(Path("params.yaml"))
-    path = Path(data_path or params.data.path)
-    frame, data_report = tasks.load_data(path, params, settings)
-    split = tasks.split_data(frame, params)
+    data, data_report = tasks.load_data(Path(data_path) if data_path else None, params, settings)
+    split = tasks.split_data(data.frame, params)
     scorer = tasks.train_model(split.train, params)
     evaluation = tasks.evaluate_model(scorer, split.test)
     if curves_folder:
         tasks.write_evaluation_curves(Path(curves_folder), scorer, split.test)
-    model = TrainedModel(scorer, evaluation, params, split, path, data_report)
+    model = TrainedModel(scorer, evaluation, split, data, data_report)
     logged = tasks.log_mlflow(model, settings)
     version = tasks.register_model(logged, settings) if register_model else None
     decision = tasks.promote_champion(version, model, settings) if version and promote else None
