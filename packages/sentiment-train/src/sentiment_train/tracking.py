@@ -5,6 +5,8 @@ import json
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -115,7 +117,10 @@ def log_training(
     unfinished = find_run_of_flow(experiment_id, flow_run_id) if flow_run_id else None
     run_id = unfinished.info.run_id if unfinished else None
     tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
-    with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run:
+    with (
+        mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run,
+        _marked_as_killed_on_interruption(),
+    ):
         provenance = read_provenance(model.data_path)
         mlflow.set_tags(_describe(model, provenance))
         mlflow.log_params(model.params.flat())
@@ -126,6 +131,17 @@ def log_training(
         _log_figures(model)
         model_uri = _log_package(model, settings, provenance.source if provenance else None)
         return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
+
+
+@contextmanager
+def _marked_as_killed_on_interruption() -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # MLflow marks the run as failed
+        raise
+    except BaseException:
+        mlflow.end_run("KILLED")
+        raise
 
 
 def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
