@@ -38,6 +38,11 @@ def test_train_prints_what_the_documentation_shows(cli, tmp_path):
 
 def test_train_without_promotion_or_registration_says_so(cli):
     result = cli("train", "--samples", 200)
+    assert (
+        "Status: Registered (promote with --champion, or mark it with --challenger)"
+        in result.stdout
+    )
+    result = cli("train", "--samples", 200, "--challenger")
     assert "Status: Registered as challenger (promote with --champion)" in result.stdout
     result = cli("train", "--samples", 200, "--no-register")
     assert "Status: Logged, not registered" in result.stdout
@@ -233,6 +238,7 @@ def test_the_doctor_is_content_after_a_training(trained):
         (["train", "--data-path", "none.csv"], 1, "No data file none.csv"),
         (["train", "--params", "none.yaml"], 1, "No parameter file none.yaml"),
         (["train", "--champion", "--no-register"], 2, "drop --no-register"),
+        (["train", "--challenger", "--no-register"], 2, "drop --no-register"),
         (["train", "--samples", "40", "--data-path", "x.csv"], 2, "drop --data-path"),
         (["train", "--samples", "90000"], 1, "ask for at most"),
         (["train", "--samples", "3"], 2, "20"),

@@ -13,8 +13,15 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import StateType
 
 from sentiment_core.errors import DataError
 from sentiment_core.model_package import SCORER_FILE
@@ -45,10 +52,33 @@ def registry(settings):
     return Registry(settings.model_name)
 
 
-def test_a_run_without_promotion_registers_a_challenger(train, registry):
-    result = train(promote=False)
-    assert result.decision is None
-    assert registry.aliases() == {CHALLENGER: result.model_version}
+def test_a_plain_run_moves_no_alias(train, registry):
+    marked = train(promote=False, mark_challenger=True)
+    assert marked.challenger is True
+    plain = train(promote=False)
+    assert (plain.decision, plain.challenger) == (None, False)
+    assert plain.model_version != marked.model_version
+    assert registry.aliases() == {CHALLENGER: marked.model_version}
+
+
+def test_a_challenger_stays_until_it_is_promoted_itself(train, registry, weak_params):
+    weak = train(weak_params, mark_challenger=True)
+    assert registry.aliases() == {CHAMPION: weak.model_version}  # promoted, so not marked
+    marked = train(promote=False, mark_challenger=True)
+    strong = train()
+    assert registry.aliases() == {
+        CHAMPION: strong.model_version, PREVIOUS: weak.model_version,
+        CHALLENGER: marked.model_version,
+    }  # fmt: skip
+    registry.roll_back()
+    assert registry.aliases()[CHALLENGER] == marked.model_version
+
+    registry.make_challenger(strong.model_version)
+    registry.roll_back()  # to the version that is the challenger
+    assert registry.aliases()[CHALLENGER] == strong.model_version
+    registry.make_challenger(weak.model_version)
+    registry.make_champion(weak.model_version)
+    assert CHALLENGER not in registry.aliases()
 
 
 def test_a_run_can_be_logged_without_registration(train, registry):
@@ -62,8 +92,9 @@ def test_the_first_model_becomes_champion_and_a_worse_one_does_not(train, regist
     assert first.decision.verdict == "promoted"
     assert registry.aliases() == {CHAMPION: first.model_version}
 
-    worse = train(weak_params)
+    worse = train(weak_params, mark_challenger=True)
     assert worse.decision.verdict == "kept"
+    assert worse.challenger
     assert worse.decision.candidate_score < worse.decision.champion_score
     assert registry.aliases() == {CHAMPION: first.model_version, CHALLENGER: worse.model_version}
     tags = registry.resolve(worse.model_version).tags
@@ -100,13 +131,13 @@ def test_a_crash_between_registration_and_promotion_leaves_the_old_champion(
     monkeypatch.setattr(tasks, "promote", crash)
     with pytest.raises(OSError, match="caught fire"):
         train()
-    assert registry.aliases() == {CHAMPION: first.model_version, CHALLENGER: "2"}
+    assert registry.aliases() == {CHAMPION: first.model_version}
+    assert [info.version for info in registry.versions()] == ["2", "1"]
     monkeypatch.undo()
 
 
 def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monkeypatch):
-    monkeypatch.setattr(tasks.log_mlflow, "retry_delay_seconds", [0.01])
-    monkeypatch.setattr(tasks.register_model, "retry_delay_seconds", [0.01])
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
     register, failures = Registry.register, [ConnectionError("no answer")] * 2
 
     def flaky(self, model):
@@ -121,11 +152,69 @@ def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monke
     assert [info.version for info in registry.versions()] == [result.model_version] == ["1"]
 
 
-def test_a_mistake_in_the_data_is_not_retried(settings, params, tmp_path):
+def test_a_mistake_in_the_data_is_not_retried(settings, params, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
     path = tmp_path / "bad.csv"
     path.write_text("text,label\na,1\nb,5\n")
     with pytest.raises(DataError, match="label other than 0 or 1"):
         train_sentiment_model(data_path=str(path), params=params)
+    assert runs_of_last_tasks() == {"load-data": 1}
+
+
+def test_only_what_may_pass_is_retried(train, monkeypatch):
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
+    monkeypatch.setenv("MODEL_NAME", "not/allowed")  # MLflow refuses it
+    with pytest.raises(MlflowException, match="not/allowed"):
+        train()
+    assert runs_of_last_tasks()["register-model"] == 1
+    monkeypatch.delenv("MODEL_NAME")
+
+    def answer_nothing(*_):
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(Registry, "register", answer_nothing)
+    with pytest.raises(ConnectionError):
+        train()
+    assert runs_of_last_tasks()["register-model"] == 3
+
+
+def runs_of_last_tasks():
+    """Count how often each task of the latest flow run was run."""
+    with get_client(sync_client=True) as client:
+        (flow_run, *_) = client.read_flow_runs(limit=1, sort="EXPECTED_START_TIME_DESC")
+        this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+        deadline = time.monotonic() + 60
+        while True:  # task runs reach the server through its event queue
+            runs = client.read_task_runs(flow_run_filter=this_run)
+            if any(run.state_type == StateType.FAILED for run in runs):
+                return {run.name.rsplit("-", 1)[0]: run.run_count for run in runs}
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def test_the_page_of_the_run_tells_what_happened(train, weak_params, capfd):
+    train()
+    kept = train(weak_params)
+    with get_client(sync_client=True) as client:
+        (flow_run, *_) = client.read_flow_runs(limit=1, sort="EXPECTED_START_TIME_DESC")
+        of_this_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run.id]))
+        deadline = time.monotonic() + 60
+        while True:  # they are sent in batches
+            logs = client.read_logs(of_this_run)
+            ours = [log for log in logs if log.name.startswith("sentiment_train.")]
+            if any("kept" in log.message for log in ours):
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    text = "\n".join(log.message for log in ours)
+    for expected in (
+        "Loading the data", "600 reviews (300 positive) from ", "Fitting 480 reviews",
+        "On 120 held-out reviews: accuracy ", f"MLflow run {kept.run_id}",
+        "Registered as version 2", f"Version 2: kept ({kept.decision.reason})",
+    ):  # fmt: skip
+        assert expected in text
+    assert all(log.task_run_id for log in ours)
+    assert capfd.readouterr().out == ""
 
 
 def test_a_champion_that_cannot_be_read_does_not_block_and_is_reported(

@@ -64,8 +64,3 @@ app.command("init-storage", rich_help_panel="Operate")(storage.init_storage)
 app.command("backup-storage", rich_help_panel="Operate")(storage.backup_storage)
 app.command("restore-storage", rich_help_panel="Operate")(storage.restore_storage)
 app.add_typer(stack.app, name="stack", rich_help_panel="Operate")
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -1,19 +1,18 @@
 """How errors reach the user: one plain sentence on stderr, and an exit code."""
 
 import os
-import signal
 from enum import IntEnum
-from types import FrameType
 from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
 
+from sentiment_cli.interruption import interruption
 from sentiment_core.errors import SentimentError, UnreachableError
 
 
 class ExitCode(IntEnum):
-    """Exit codes of all commands; 2 is wrong usage."""
+    """Exit codes of all commands; 2 is wrong usage, 130 Ctrl-C, 143 SIGTERM."""
 
     OK = 0
     ERROR = 1
@@ -48,9 +47,9 @@ class PlainErrorsGroup(TyperGroup):
         Exit
             With a code other than zero after an expected error.
         """
-        signal.signal(signal.SIGTERM, _exit_in_order)
         try:
-            return super().invoke(ctx)
+            with interruption.guard():
+                return super().invoke(ctx)
         except UnreachableError as error:
             raise _fail(str(error), ExitCode.UNREACHABLE) from error
         except SentimentError as error:
@@ -61,10 +60,6 @@ class PlainErrorsGroup(TyperGroup):
             if os.environ.get("SENTIMENT_DEBUG") or not _is_remote(error):
                 raise
             raise _fail(_describe_remote(error), ExitCode.UNREACHABLE) from error
-
-
-def _exit_in_order(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _is_remote(error: Exception) -> bool:

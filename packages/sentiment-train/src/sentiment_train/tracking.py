@@ -5,6 +5,8 @@ import json
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -125,7 +127,10 @@ def log_training(
     unfinished = find_run_of_flow(experiment_id, flow_run_id) if flow_run_id else None
     run_id = unfinished.info.run_id if unfinished else None
     tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
-    with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run:
+    with (
+        mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run,
+        _marked_as_killed_on_interruption(),
+    ):
         mlflow.set_tags(_describe(model))
         mlflow.log_params(model.params.flat())
         mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
@@ -135,6 +140,17 @@ def log_training(
         _log_figures(model)
         model_uri = _log_package(model, settings)
         return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
+
+
+@contextmanager
+def _marked_as_killed_on_interruption() -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # MLflow marks the run as failed
+        raise
+    except BaseException:
+        mlflow.end_run("KILLED")
+        raise
 
 
 def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
