@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.output import JsonOption, confirm, print_json
 from sentiment_cli.progress import progress
 
 
@@ -63,7 +63,7 @@ def restore_storage(
 
     configure_runtime()
     if not yes:
-        typer.confirm(f"Replace the buckets on {s3_endpoint() or 'AWS S3'}?", abort=True, err=True)
+        confirm(f"Replace the buckets on {s3_endpoint() or 'AWS S3'}?")
     with progress("Restoring") as tell:
         make_buckets()
         count = restore_buckets(folder, tell)
