@@ -30,7 +30,8 @@ def describe_mistake(error: BaseException) -> str | None:
     """
     for one in _causes(error):
         message = (
-            describe_keys(one) or _describe_database(one) or _describe_settings(one)
+            describe_keys(one) or _describe_address(one) or _describe_database(one)
+            or _describe_settings(one)
             or _describe_file(one)
         )  # fmt: skip
         if message:
@@ -74,6 +75,14 @@ def describe_keys(error: BaseException) -> str | None:
             key = os.environ.get("AWS_ACCESS_KEY_ID", "(from the AWS configuration)")
             return f"{place} refuses the key {key} ({code}): check {KEYS}."
     return None
+
+
+def _describe_address(error: BaseException) -> str | None:
+    # MLflow has one class of this for runs and one for models, each in a module of its own.
+    if not type(error).__name__.startswith("Unsupported"):
+        return None
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return f"MLFLOW_TRACKING_URI={uri} is no address of an MLflow server: begin it with http://."
 
 
 def _describe_database(error: BaseException) -> str | None:

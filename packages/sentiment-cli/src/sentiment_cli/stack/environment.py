@@ -15,6 +15,8 @@ from sentiment_train.files import write_atomically
 from sentiment_train.ports import LOOPBACK, free_port
 
 HOST: Final = LOOPBACK
+PASSWORDS_FILE: Final = "passwords.json"
+
 DATA_FOLDER: Final = "postgres"
 """Folder of the database in that of the state."""
 
@@ -104,7 +106,7 @@ def read_passwords(folder: Path) -> dict[str, str]:
     dict of str to str
         By user: the superuser ``postgres`` and one for each database.
     """
-    path = folder / "passwords.json"
+    path = folder / PASSWORDS_FILE
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         made_up = {user: secrets.token_urlsafe(24) for user in ("postgres", *DATABASES)}

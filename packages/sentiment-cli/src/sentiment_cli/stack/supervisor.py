@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.environment import (
@@ -116,8 +116,7 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
     check_ports(settings)
     find_postgres(settings.folder / DATA_FOLDER)
     find_store()
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    with log_file(settings).open("wb") as log:
+    with _open_log(settings) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "sentiment_cli", "stack", "run"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -131,6 +130,17 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
             process.wait(_STOP_TIMEOUT_SECONDS)
         raise StackError(f"{error}\n{_end_of_log(settings)}") from error
     return True
+
+
+def _open_log(settings: StackSettings) -> BinaryIO:
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+        return log_file(settings).open("wb")
+    except OSError as error:
+        raise StackError(
+            f"Cannot write to the folder {settings.folder} ({error.strerror}): set STACK_HOME to "
+            "one that you may write to."
+        ) from error
 
 
 def _end_of_log(settings: StackSettings) -> str:
@@ -174,7 +184,7 @@ def stop(settings: StackSettings) -> bool:
     return True
 
 
-def end_leftovers(settings: StackSettings) -> bool:
+def end_leftovers(settings: StackSettings, *, patience_seconds: float = _LEFTOVER_SECONDS) -> bool:
     """End the parts whose supervisor was killed: they go on without it, and hold the ports.
 
     They are known by the folder of the state in their environment, where the system shows that.
@@ -183,6 +193,8 @@ def end_leftovers(settings: StackSettings) -> bool:
     ----------
     settings : StackSettings
         Names the folder of the state.
+    patience_seconds : float
+        How long they have for an orderly end.
 
     Returns
     -------
@@ -192,7 +204,7 @@ def end_leftovers(settings: StackSettings) -> bool:
     if not (left := _leftovers(settings)):
         return False
     for number in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + _LEFTOVER_SECONDS
+        deadline = time.monotonic() + patience_seconds
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
