@@ -156,7 +156,7 @@ def test_where_nobody_can_answer_a_question_is_an_error(folder, command):
 
 def test_a_question_is_asked_on_stderr(folder):
     """In a real terminal, with standard output in a file as a script has it."""
-    (folder / "copy").mkdir()
+    (folder / "copy/data").mkdir(parents=True)
     script = f"{BIN}/sentiment-cli restore-storage copy --json >out.json"
     result = subprocess.run(
         ["script", "-qec", script, "/dev/null"], cwd=folder, input="n\n", text=True,
