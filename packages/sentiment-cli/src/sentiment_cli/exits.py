@@ -57,7 +57,14 @@ class PlainErrorsGroup(TyperGroup):
         except BrokenPipeError:
             raise  # the reader has seen enough; the runner ends the process quietly
         except Exception as error:
-            if os.environ.get("SENTIMENT_DEBUG") or not _is_remote(error):
+            if os.environ.get("SENTIMENT_DEBUG"):
+                raise
+            # Imported here, as the libraries that it knows are slow to import.
+            from sentiment_cli.foreign_errors import describe_mistake
+
+            if message := describe_mistake(error):
+                raise _fail(message, ExitCode.ERROR) from error
+            if not _is_remote(error):
                 raise
             raise _fail(_describe_remote(error), ExitCode.UNREACHABLE) from error
 
@@ -76,7 +83,8 @@ def _describe_remote(error: Exception) -> str:
     what = next(iter(str(error).strip().splitlines()), type(error).__name__)
     if any(sign in what for sign in _NO_ANSWER):
         what = "A server does not answer"
-    return f"{what} ({', '.join(servers)}). Run `sentiment-cli doctor` to see what is down."
+    where = f" ({', '.join(servers)})" if servers else ""
+    return f"{what.rstrip('.')}{where}. Run `sentiment-cli doctor` to see what is down."
 
 
 def _fail(message: str, code: ExitCode) -> typer.Exit:

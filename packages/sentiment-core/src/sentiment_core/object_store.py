@@ -21,13 +21,21 @@ def s3_endpoint() -> str | None:
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
-def s3_client(*, attempts: int = 2) -> Any:
-    """Open a client of the store that the environment chooses.
+def s3_client(
+    *,
+    attempts: int = 2,
+    endpoint: str | None = None,
+    key: str | None = None,
+    secret: str | None = None,
+) -> Any:
+    """Open a client of the store that the environment chooses, or of another one.
 
     Parameters
     ----------
     attempts : int, default 2
         Tries of each call.
+    endpoint, key, secret : str, optional
+        Of another store; the default of each is what the environment says.
 
     Returns
     -------
@@ -45,7 +53,13 @@ def s3_client(*, attempts: int = 2) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.client("s3", endpoint_url=s3_endpoint(), config=config)
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint or s3_endpoint(),
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        config=config,
+    )
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
