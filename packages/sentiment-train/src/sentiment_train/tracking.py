@@ -48,7 +48,7 @@ _EXAMPLES: Final = (
     "Two hours of my life that I will never get back. The plot is a mess.",
     "It starts slowly, but the ending isn't bad at all.",
 )
-_VERSIONED: Final = ("sentiment-core", "sentiment-train", "mlflow", "prefect", "scikit-learn")
+_VERSIONED: Final = ("sentiment-core", "sentiment-train", "prefect", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,7 @@ def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
 
 def _describe(model: TrainedModel, provenance: PreparedData | None) -> dict[str, str]:
     tags = {f"version.{name}": version(name) for name in _VERSIONED}
+    tags["version.mlflow"] = mlflow.__version__
     tags[DATA_PATH_TAG] = model.data_path.as_posix()
     # Plain MD5 is DVC's name for the file in its cache and on its remotes.
     tags[DATA_MD5_TAG] = hashlib.md5(
@@ -229,7 +230,7 @@ def _log_package(model: TrainedModel, settings: TrainSettings, source: str | Non
             signature=_SIGNATURE,
             input_example=pd.DataFrame({"text": _EXAMPLES}),
             pip_requirements=[
-                f"mlflow=={version('mlflow')}",
+                f"mlflow=={mlflow.__version__}",
                 f"sentiment-core[training]=={version('sentiment-core')}",
             ],
         )
