@@ -12,7 +12,12 @@ nox.options.error_on_external_run = True
 nox.options.reuse_existing_virtualenvs = True
 
 PACKAGES = ("core", "train", "serve", "cli")
-EXTRAS = {"core": ["training"], "train": ["hub", "sample-data"], "serve": [], "cli": ["sample-data"]}
+EXTRAS = {
+    "core": ["training"],
+    "train": ["hub", "sample-data"],
+    "serve": [],
+    "cli": ["sample-data"],
+}
 PYTHON_SOURCES = ("packages", "tests", "tools", "bench", "noxfile.py")
 SHELL_SCRIPTS = ("sentiment", ".ci/run", "services/mlflow/start", "services/prefect/start",
                  "services/seaweedfs/start", "services/training/worker",
