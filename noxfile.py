@@ -12,19 +12,29 @@ nox.options.error_on_external_run = True
 nox.options.reuse_existing_virtualenvs = True
 
 PACKAGES = ("core", "train", "serve", "cli")
-EXTRAS = {"core": ["training"], "train": ["sample-data"], "serve": [], "cli": ["sample-data"]}
+EXTRAS = {
+    "core": ["training"],
+    "train": ["hub", "sample-data"],
+    "serve": [],
+    "cli": ["sample-data"],
+}
 PYTHON_SOURCES = ("packages", "tests", "tools", "bench", "noxfile.py")
-SHELL_SCRIPTS = (".ci/run", "services/mlflow/start", "services/prefect/start",
+SHELL_SCRIPTS = ("sentiment", ".ci/run", "services/mlflow/start", "services/prefect/start",
                  "services/seaweedfs/start", "services/training/worker",
                  "services/postgres/init.sh", "services/nginx/entrance.sh")  # fmt: skip
 
 
 def sync(session: nox.Session, *options: str) -> None:
     """Install locked dependencies into the session's own environment."""
-    session.run_install(
-        "uv", "sync", "--locked", f"--python={session.virtualenv.location}", *options,
-        env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location}, external=True,
-    )  # fmt: skip
+    location = Path(session.virtualenv.location)
+    command = ("uv", "sync", "--locked", f"--python={location}", *options)
+    environment = {"UV_PROJECT_ENVIRONMENT": str(location)}
+    session.run_install(*command, env=environment, external=True)
+    # mlflow and mlflow-skinny hold the same files: the removal of the one breaks the other.
+    for packages in location.glob("lib/python*/site-packages"):
+        if any(packages.glob("mlflow_skinny-*")) and not (packages / "mlflow/__init__.py").exists():
+            session.run_install(*command, "--reinstall-package=mlflow-skinny", env=environment,
+                                external=True)  # fmt: skip
 
 
 @nox.session
@@ -41,7 +51,7 @@ def tests(session: nox.Session, package: str) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Test what crosses packages: the workspace's own rules and the whole loop."""
-    sync(session, "--extra", "stack", "--group", "integration")
+    sync(session, "--group", "dev", "--group", "integration")
     install_browser(session)
     session.run("pytest", "tests", "--ignore=tests/containers", "--cov", *session.posargs,
                 env={"COVERAGE_FILE": ".coverage.integration"})  # fmt: skip
@@ -81,14 +91,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def containers(session: nox.Session) -> None:
     """Build the images and walk through both compose files; skipped without a Docker engine."""
-    sync(session, "--extra", "stack", "--group", "integration")
+    sync(session, "--group", "dev", "--group", "integration")
     session.run("pytest", "tests/containers", *session.posargs)
 
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check the types of every package, and the import contracts between them."""
-    sync(session)
+    sync(session, "--group", "dev")
     session.run("mypy", *(f"packages/sentiment-{package}/src" for package in PACKAGES))
     session.run("lint-imports")
 
@@ -151,7 +161,7 @@ def images(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Run a benchmark: nox -s bench -- scorer."""
-    sync(session)
+    sync(session, "--group", "dev")
     name = session.posargs[0] if session.posargs else "scorer"
     session.run("python", f"bench/{name}.py", *session.posargs[1:])
 
@@ -159,7 +169,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Combine the coverage of the test sessions before it into one report."""
-    sync(session)
+    sync(session, "--group", "test")
     session.run("coverage", "combine", "--keep")
     session.run("coverage", "report", "--skip-covered")
     session.run("coverage", "xml")

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import sys
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -208,6 +209,12 @@ def test_a_hub_without_checksum_or_file_is_a_plain_error(server, tmp_path):
         HubSource(tmp_path, repository=server.url).load()
     with pytest.raises(DataError, match="--source package"):
         HubSource(tmp_path, repository="http://127.0.0.1:9").load()
+
+
+def test_a_hub_without_pyarrow_says_what_to_install(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
+    with pytest.raises(DataError, match=r"install sentiment-train\[hub\]"):
+        HubSource(tmp_path, repository=server.url).load()
 
 
 def test_the_package_holds_the_imdb_train_split():

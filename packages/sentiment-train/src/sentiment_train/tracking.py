@@ -56,7 +56,7 @@ _EXAMPLES: Final = (
     "Two hours of my life that I will never get back. The plot is a mess.",
     "It starts slowly, but the ending isn't bad at all.",
 )
-_VERSIONED: Final = ("sentiment-core", "sentiment-train", "mlflow", "prefect", "scikit-learn")
+_VERSIONED: Final = ("sentiment-core", "sentiment-train", "prefect", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
 
 def _describe(model: TrainedModel) -> dict[str, str]:
     tags = {f"version.{name}": version(name) for name in _VERSIONED}
+    tags["version.mlflow"] = mlflow.__version__
     tags[DATA_PATH_TAG] = model.data.path.as_posix()
     tags[DATA_MD5_TAG] = model.data.md5
     tags["data.rows"] = str(len(model.split.train) + len(model.split.test))
@@ -254,7 +255,7 @@ def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
             signature=_SIGNATURE,
             input_example=pd.DataFrame({"text": _EXAMPLES}),
             pip_requirements=[
-                f"mlflow=={version('mlflow')}",
+                f"mlflow=={mlflow.__version__}",
                 f"sentiment-core[training]=={version('sentiment-core')}",
             ],
         )

@@ -229,8 +229,8 @@ def _check_installed() -> None:
     missing = [name for name in ("honcho", "psycopg2") if find_spec(name) is None]
     if missing:
         raise SentimentError(
-            "The local stack is not installed: install sentiment-cli[stack], or run it as "
-            "`uv run sentiment-cli stack up` in the project's folder."
+            "The local stack is not installed: install sentiment-cli[stack], or run "
+            "`./sentiment stack up` in the project's folder."
         )
     if not Path("prefect.yaml").exists():
         raise SentimentError("Run this in the project's folder, where prefect.yaml is.")

@@ -5,7 +5,6 @@ from typing import ClassVar, Final
 
 import httpx
 import pandas as pd
-import pyarrow as pa
 
 from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
@@ -60,8 +59,17 @@ class HubSource:
         Raises
         ------
         DataError
-            If the download fails or the file is not the expected table.
+            If the download fails, the file is not the expected table, or pyarrow is missing.
         """
+        try:
+            # 150 MB that no other source needs.
+            import pyarrow as pa
+        except ImportError as error:
+            raise DataError(
+                "The hub's file is parquet, which pyarrow reads: install sentiment-train[hub] "
+                "(`./sentiment uv sync --inexact --extra hub` in the project's folder), or choose "
+                "--source package or stanford."
+            ) from error
         target = self._cache / f"imdb-{REVISION[:12]}-{Path(FILE).name}"
         path = download(
             self._url, target, sha256=self._published_sha256(), otherwise=NO_NETWORK_NEEDED
