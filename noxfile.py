@@ -101,17 +101,19 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def lowest(session: nox.Session) -> None:
-    """Test the packages with the oldest versions of what they ask for."""
-    projects = [f"./packages/sentiment-{package}" for package in PACKAGES]
-    extras = [f"[{','.join(EXTRAS[package])}]" if EXTRAS[package] else "" for package in PACKAGES]
+@nox.parametrize("package", PACKAGES, ids=PACKAGES)
+def lowest(session: nox.Session, package: str) -> None:
+    """Test one package with the oldest versions of what it and its siblings ask for."""
+    siblings = {"core": (), "train": ("core",), "serve": ("core",), "cli": ("core", "train")}
+    projects = [f"./packages/sentiment-{name}" for name in siblings[package]]
+    extras = ",".join(EXTRAS[package])
+    projects.append(f"./packages/sentiment-{package}" + (f"[{extras}]" if extras else ""))
+    editable = [part for project in projects for part in ("-e", project)]
     # Not what an earlier run left: with it, nothing would be brought down.
     session.run_install("uv", "pip", "install", "--resolution", "lowest-direct", "--upgrade",
-                        *(part for pair in zip(projects, extras, strict=True)
-                          for part in ("-e", "".join(pair))),
-                        "--group", "test", external=True)  # fmt: skip
-    for package in PACKAGES:
-        session.run("pytest", f"packages/sentiment-{package}", *session.posargs, **TIME_TO_END)
+                        *editable, "--group", f"packages/sentiment-{package}/pyproject.toml:test",
+                        external=True)  # fmt: skip
+    session.run("pytest", f"packages/sentiment-{package}", *session.posargs, **TIME_TO_END)
 
 
 @nox.session(venv_backend="none")

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,25 +111,22 @@ class Lanes:
             self._waiting.put(job)
         self._stopped = threading.Event()
         self._print_lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._work) for _ in range(number)]
+        self._number = number
+        self._lanes: list[Future[None]] = []
 
     def run(self) -> None:
         """Run all sessions; Ctrl-C ends those that run, and starts no other."""
-        for thread in self._threads:
-            thread.start()
+        pool = ThreadPoolExecutor(self._number)
+        self._lanes = [pool.submit(self._work) for _ in range(self._number)]
         try:
-            while any(thread.is_alive() for thread in self._threads):
-                self._wait(_SECONDS_BETWEEN_SIGNS_OF_LIFE)
+            while wait(self._lanes, _SECONDS_BETWEEN_SIGNS_OF_LIFE).not_done:
                 for job in self._running():
                     self._say(f"    {job.session} runs: {job.last_line()}")
         except KeyboardInterrupt:
             self._stop()
             raise
-
-    def _wait(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for lane in self._lanes:
+            lane.result()
 
     def _running(self) -> list[Job]:
         return [job for job in self.jobs if job.popen and job.exit_code is None]
@@ -141,7 +139,7 @@ class Lanes:
                     with suppress(ProcessLookupError):
                         os.killpg(job.popen.pid, number)
             with suppress(KeyboardInterrupt):  # the impatient: a second Ctrl-C kills
-                self._wait(_SECONDS_TO_END)
+                wait(self._lanes, _SECONDS_TO_END)
 
     def _work(self) -> None:
         while not self._stopped.is_set():
