@@ -1,21 +1,36 @@
 """Every command on the real flow, registry and reviews."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sentiment_core.params import load_params
+from sentiment_train.testing import copy_home
 
 pytestmark = pytest.mark.filterwarnings("default")  # Prefect's and MLflow's own warnings
 
 
+@pytest.fixture(scope="session")
+def trained_projects(tmp_path_factory):
+    """A folder for the one project that is trained in, and copied."""
+    return tmp_path_factory.mktemp("trained")
+
+
 @pytest.fixture
-def trained(cli):
+def trained(cli, tmp_path, trained_projects):
     """Version 1 is weak and the champion before version 2."""
-    cli("prepare-data", "--samples", 200, "--output", "weak.csv")
-    cli("train", "--champion", "--data-path", "weak.csv")
-    cli("train", "--champion", "--samples", 1000)
+    original = trained_projects / "project"
+    if not original.exists():
+        cli("prepare-data", "--samples", 200, "--output", "weak.csv")
+        cli("train", "--champion", "--data-path", "weak.csv")
+        cli("train", "--champion", "--samples", 1000)
+        copy_home(tmp_path / "home", trained_projects / "home")
+        shutil.copytree(tmp_path, original, ignore=shutil.ignore_patterns("home"))
+    else:
+        shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+        copy_home(trained_projects / "home", tmp_path / "home")
     return cli
 
 

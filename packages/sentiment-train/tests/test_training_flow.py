@@ -30,6 +30,7 @@ from sentiment_train import promotion
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
 from sentiment_train.registry import Registry, RegistryError
+from sentiment_train.testing import copy_home
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
@@ -38,11 +39,35 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="session")
+def first_trainings(tmp_path_factory):
+    """What trainings in an empty home have left: home and result of each kind."""
+    return tmp_path_factory.mktemp("first-trainings"), {}
+
+
 @pytest.fixture
-def train(settings, reviews_file, params):
-    def run(params=params, **options):
+def train(settings, reviews_file, params, first_trainings):
+    """Train; the first time in a test, a copy of what another test's training has left will do.
+
+    With ``anew=True`` it really trains.
+    """
+    folder, known = first_trainings
+    trained = []
+
+    def run(params=params, *, anew=False, **options):
         options = {"promote": True, **options}
-        return train_sentiment_model(data_path=str(reviews_file), params=params, **options)
+        kind = (params.model_dump_json(), *sorted(options.items()))
+        first = not trained
+        trained.append(kind)
+        if first and not anew and kind in known:
+            home, result = known[kind]
+            copy_home(home, settings.home)
+            return result
+        result = train_sentiment_model(data_path=str(reviews_file), params=params, **options)
+        if first and not anew:
+            known[kind] = folder / str(len(known)), result
+            copy_home(settings.home, known[kind][0])
+        return result
 
     return run
 
@@ -147,7 +172,7 @@ def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monke
         return version
 
     monkeypatch.setattr(Registry, "register", flaky)
-    result = train()
+    result = train(anew=True)
     assert not failures
     assert [info.version for info in registry.versions()] == [result.model_version] == ["1"]
 
@@ -282,7 +307,7 @@ def test_the_flow_makes_the_data_that_its_parameters_ask_for(settings, registry,
 
 
 def test_prefect_shows_the_tasks_in_order_and_the_metrics(train):
-    train()
+    train(anew=True)
     with get_client(sync_client=True) as client:
         (flow_run, *_) = client.read_flow_runs(limit=1, sort="START_TIME_DESC")
         this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
@@ -305,7 +330,7 @@ def test_prefect_shows_the_tasks_in_order_and_the_metrics(train):
 
 def test_mlflow_loads_the_model_where_pickle_is_forbidden(train, registry, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    train()
+    train(anew=True)
     model = mlflow.pyfunc.load_model(f"models:/{registry.name}@{CHAMPION}")
     texts = ["A wonderful, moving film.", "Dull and badly acted."]
     result = model.predict(pd.DataFrame({"text": texts}))
@@ -388,7 +413,7 @@ def test_promotions_at_once_leave_the_best_of_them(train, registry, weak_params,
     def strong_comes_first(registry, version):
         if not late:
             late.append("training")
-            late.append(train())
+            late.append(train(anew=True))
         make_champion(registry, version)
 
     monkeypatch.setattr(Registry, "make_champion", strong_comes_first)
