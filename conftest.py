@@ -8,5 +8,5 @@ def pytest_terminal_summary(terminalreporter, config):
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         terminalreporter.write_line(
             "Not run: tests/serving, tests/stack, tests/containers and tests/readmes, which start "
-            "servers or take minutes. `uv run nox` runs all."
+            "servers or take minutes. `./sentiment test` runs all."
         )

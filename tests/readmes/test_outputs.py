@@ -18,16 +18,15 @@ SHOWN = [command for command in COMMANDS if command.output]
 # Commands that show nothing and are run elsewhere, or cannot be run in a test, and why.
 ELSEWHERE = {
     "./sentiment test": "it is what runs this test",
-    "python3 -m pip install uv && python3 -m uv run nox": "it is what runs this test",
-    "uv run sentiment-serve": "the server that the curl below it asks is started by this test",
+    "./sentiment serve": "the server that the curl below it asks is started by this test",
     "MLFLOW_TRACKING_URI=http://localhost:5001 sentiment-serve": "as the line above",
     "docker compose -f docker-compose.prod.yml --profile with-nginx up -d": "tests/containers",
     "sentiment-cli stack backup backup/monday": "tests/stack/test_stack_commands.py",
     "sentiment-cli stack down && sentiment-cli stack restore backup/monday"
     " && sentiment-cli stack up": "tests/stack/test_stack_commands.py",
-    "uv run dvc repro": "tests/stack/test_dvc.py",
-    "uv run dvc exp run -S model.C=3": "tests/stack/test_dvc.py",
-    "uv run dvc metrics diff && uv run dvc plots show": "tests/stack/test_dvc.py",
+    "./sentiment dvc repro": "tests/stack/test_dvc.py",
+    "./sentiment dvc exp run -S model.C=3": "tests/stack/test_dvc.py",
+    "./sentiment dvc metrics diff": "tests/stack/test_dvc.py",
     "pip install sentiment-serve": "nox -s build installs the wheel",
     "sentiment-cli quickstart": "shown in the root README, and compared there",
     "sentiment-cli train --champion": "packages/sentiment-cli/tests/test_commands.py",
@@ -83,7 +82,7 @@ def test_the_output_is_what_is_printed(command, project, request):
         url = request.getfixturevalue("api")
         printed = run(command.line.replace("localhost:8000", url.removeprefix("http://")), folder)
     else:
-        printed = run(command.line.removeprefix("uv run "), folder)
+        printed = run(command.line, folder)
     assert normalise(printed) == normalise(command.output)
 
 
