@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sentiment_core.conversion import scorer_from_pipeline
-from sentiment_core.errors import ModelPackageError, ScorerError
+from sentiment_core.errors import BlankTextError, ModelPackageError, ScorerError
 from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE, load_package, write_package
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.pyfunc import _load_pyfunc
@@ -42,9 +42,13 @@ def test_the_same_model_is_written_as_the_same_bytes(package, tmp_path):
 
 
 def test_mlflow_loads_it_as_a_pyfunc(package):
-    result = _load_pyfunc(str(package)).predict(pd.DataFrame({"text": ["good", "bad"]}))
-    assert result["sentiment"].tolist() == ["positive", "negative"]
+    model = _load_pyfunc(str(package))
+    result = model.predict(pd.DataFrame({"text": ["good", "bad", "12345 !!!"]}))
+    assert result["sentiment"].tolist()[:2] == ["positive", "negative"]
     assert (result["confidence"] > 0.5).all()
+    assert result["low_information"].tolist() == [False, False, True]
+    with pytest.raises(BlankTextError, match="Text 2 of 2"):
+        model.predict(pd.DataFrame({"text": ["good", " "]}))
 
 
 @pytest.mark.parametrize("name", [MANIFEST_FILE, SCORER_FILE])

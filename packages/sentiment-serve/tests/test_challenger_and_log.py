@@ -87,6 +87,7 @@ async def test_the_log_holds_a_keyed_hash_instead_of_the_text(start, registry, t
     assert entry["version"] == "4"
     assert entry["sentiment"] == "positive"
     assert entry["confidence"] == answer.json()["confidence"]
+    assert entry["low_information"] is False
     assert entry["terms_matched"] == 1
     assert entry["text_hmac"] == hmac.new(b"k", b"a good secret", "sha256").hexdigest()
 
@@ -94,9 +95,13 @@ async def test_the_log_holds_a_keyed_hash_instead_of_the_text(start, registry, t
 async def test_the_log_holds_the_text_only_when_asked_for(start, registry, tmp_path):
     registry.add("4")
     async with start(prediction_log="file", prediction_log_text=True) as running:
-        await running.client.post("/predict/batch", json={"texts": ["good", "bad"]})
+        await running.client.post("/predict/batch", json={"texts": ["good", "unheard"]})
     (path,) = (tmp_path / "home" / "log").iterdir()
-    assert [json.loads(line)["text"] for line in path.read_text().splitlines()] == ["good", "bad"]
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(entry["text"], entry["low_information"]) for entry in entries] == [
+        ("good", False),
+        ("unheard", True),
+    ]
 
 
 def test_a_full_queue_drops_and_counts_and_never_waits():

@@ -49,13 +49,16 @@ async def predict(client):
 
 async def test_the_pointer_is_followed_up_and_down(follow):
     folder, check, client = follow
-    assert (await client.get("/health")).status_code == 503
+    await check()
+    health = await client.get("/health")
+    assert health.status_code == 503
+    assert "has no champion.json. Export one with `sentiment-cli" in health.json()["detail"]
     for version, weight in (("1", 1.0), ("2", 2.0), ("1", 1.0)):
         export(folder, version, weight)
         await check()
         assert await predict(client) == version
     info = (await client.get("/model-info")).json()
-    assert (info["name"], info["run_id"], info["degraded"]) == ("exported", "run", [])
+    assert (info["model_name"], info["run_id"], info["degraded"]) == ("exported", "run", [])
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"version": "2"}'])

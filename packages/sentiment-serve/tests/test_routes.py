@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from sentiment_core.prediction import BLANK_TEXT
 from sentiment_serve.settings import ServeSettings
 
 pytestmark = pytest.mark.anyio
@@ -19,9 +20,16 @@ async def test_without_a_champion_requests_wait_for_one(start, registry):
         assert answer.headers["content-type"] == "application/problem+json"
         health = await running.client.get("/health")
         assert health.status_code == 503
-        assert health.json() == {"status": "unhealthy", "model_loaded": False}
-        assert (await running.client.get("/readyz")).status_code == 503
-        assert (await running.client.get("/model-info")).status_code == 503
+        detail = answer.json()["detail"]
+        assert health.json() == {"status": "unhealthy", "model_loaded": False, "detail": detail}
+        ready = await running.client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json() == {
+            "status": "not ready", "version": None, "degraded": [], "detail": detail,
+        }  # fmt: skip
+        info = await running.client.get("/model-info")
+        assert info.status_code == 503
+        assert info.json()["detail"] == detail
         assert (await running.client.get("/livez")).status_code == 200
 
         registry.add("1")
@@ -29,6 +37,64 @@ async def test_without_a_champion_requests_wait_for_one(start, registry):
         assert (await running.predict()).status_code == 200
         health = await running.client.get("/health")
         assert health.json() == {"status": "healthy", "model_loaded": True}
+
+
+async def test_no_champion_says_how_to_make_one_and_is_told_from_an_outage(start, registry, caplog):
+    async with start() as running:
+
+        async def reason():
+            for _ in range(3):
+                await running.parts.watcher.check()
+            return (await running.predict()).json()["detail"]
+
+        assert await reason() == (
+            "No champion exists: no version of sentiment-classifier has @champion in the registry "
+            "of this test. Make one with `sentiment-cli train --champion` (in the containers: "
+            "`docker compose exec training sentiment-cli train --champion`)."
+        )
+        registry.reachable = False
+        assert await reason() == "No champion is loaded. The registry does not answer."
+        registry.reachable = True
+        (registry.add("1") / "scorer.bin").unlink()
+        assert (await reason()).startswith("No champion is loaded. Version 1 was refused: ")
+        del registry.aliases["champion"]
+        assert (await reason()).startswith("No champion exists: ")
+        said = [record.getMessage() for record in caplog.records]
+        assert sum(line.startswith("No champion exists: ") for line in said) == 1
+        registry.add("2")
+        await running.parts.watcher.check()
+        assert (await running.predict()).status_code == 200
+        assert "detail" not in (await running.client.get("/readyz")).json()
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+@pytest.mark.parametrize("text", ["12345 !!!", "Прекрасный фильм", "<br/>"])
+async def test_a_text_of_unknown_words_says_so(start, registry, path, text):
+    registry.add("1")
+    async with start() as running:
+        body = (await running.client.post(path, json={"text": text})).json()
+        assert body["low_information"] is True
+        known = (await running.client.post(path, json={"text": f"{text} good"})).json()
+        assert "low_information" not in known
+        batch = await running.client.post("/predict/batch", json={"texts": ["bad", text, "good"]})
+        low = [item.get("low_information", False) for item in batch.json()["predictions"]]
+        assert low == [False, True, False]
+        name = 'sentiment_low_information_predictions_total{version="1"}'
+        assert await running.metric(name) == 2
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t\u00a0"])
+async def test_a_blank_text_is_refused_everywhere_in_the_same_words(start, registry, text):
+    registry.add("1")
+    async with start() as running:
+        for path in ("/predict", "/explain"):
+            answer = await running.client.post(path, json={"text": text})
+            assert answer.status_code == 422
+            assert answer.json()["detail"] == f"text: {BLANK_TEXT}"
+            assert answer.json()["errors"] == [{"field": "text", "message": BLANK_TEXT}]
+        answer = await running.client.post("/predict/batch", json={"texts": ["good", text]})
+        assert answer.status_code == 422
+        assert answer.json()["detail"] == f"texts.1: {BLANK_TEXT}"
 
 
 async def test_a_prediction_has_the_promised_shape(start, registry):
@@ -69,11 +135,11 @@ async def test_model_info_tells_what_answers(start, registry):
     registry.add("3")
     async with start() as running:
         info = (await running.client.get("/model-info")).json()
-        assert (info["name"], info["version"], info["alias"]) == (
-            "sentiment-classifier",
-            "3",
-            "champion",
-        )
+        assert list(info.items())[:3] == [
+            ("model_name", "sentiment-classifier"),
+            ("version", "3"),
+            ("alias", "champion"),
+        ]
         assert info["metrics"] == {"f1": 0.9}
         assert len(info["scorer_digest"]) == 64
         assert info["degraded"] == []
@@ -83,7 +149,6 @@ async def test_model_info_tells_what_answers(start, registry):
     ("path", "body", "status", "detail"),
     [
         ("/predict", {}, 422, "text: Field required"),
-        ("/predict", {"text": ""}, 422, "text: String should have at least 1 character"),
         ("/predict", {"text": 5}, 422, "text: Input should be a valid string"),
         ("/predict", {"text": "a", "x": 1}, 422, "x: Extra inputs are not permitted"),
         ("/predict", {"text": "a" * 101}, 422, "text has 101 characters; 100 are allowed."),
@@ -117,6 +182,9 @@ async def test_a_senseless_body_is_the_clients_fault(start, registry, content):
         headers = {"Content-Type": "application/json"}
         answer = await running.client.post("/predict", content=content, headers=headers)
         assert 400 <= answer.status_code < 500
+        batch = content.replace(b'"text": ', b'"texts": ["good", ').replace(b"}", b"]}")
+        answer = await running.client.post("/predict/batch", content=batch, headers=headers)
+        assert 400 <= answer.status_code < 500
 
 
 async def test_a_long_body_is_refused_while_it_arrives(start, registry):
@@ -147,11 +215,15 @@ async def test_feedback_counts_once_and_by_version(start, registry):
             body = {"request_id": request_id, "label": label}
             answer = await running.client.post("/feedback", json=body)
             assert answer.json() == {"correct": label == "positive", "model_version": "5"}
+        explained = await running.client.post("/explain", json={"text": "bad"})
+        body = {"request_id": explained.headers["x-request-id"], "label": "positive"}
+        answer = await running.client.post("/feedback", json=body)
+        assert answer.json() == {"correct": False, "model_version": "5"}
         again = await running.client.post("/feedback", json=body)
         assert again.status_code == 409
         name = "sentiment_feedback_total"
         assert await running.metric(f'{name}{{correct="true",version="5"}}') == 2
-        assert await running.metric(f'{name}{{correct="false",version="5"}}') == 1
+        assert await running.metric(f'{name}{{correct="false",version="5"}}') == 2
 
 
 async def test_admin_needs_the_token_where_one_is_set(start, registry):
@@ -221,7 +293,14 @@ async def test_the_page_needs_nothing_from_elsewhere(start, registry):
         page = await running.client.get("/")
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "http" not in page.text
-        assert (await running.client.get("/docs")).status_code == 200
+        docs = await running.client.get("/docs")
+        assert docs.status_code == 200
+        assert "connect-src 'self'" in docs.headers["content-security-policy"]
+        assert "http" not in docs.text
+        for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+            assert asset in docs.text
+            assert (await running.client.get(f"/docs-assets/{asset}")).status_code == 200
+        assert (await running.client.get("/redoc")).status_code == 404
 
 
 async def test_other_origins_are_allowed_only_when_named(start, registry):

@@ -13,6 +13,10 @@ class DataError(SentimentError):
     """A data set cannot be read or is not a labelled review data set."""
 
 
+class BlankTextError(SentimentError):
+    """A text holds nothing but white space, so there is nothing to label."""
+
+
 class ScorerError(SentimentError):
     """A scorer file is damaged, foreign or of an unknown format version."""
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from sentiment_core.labels import classify
 from sentiment_core.model_package import load_package
+from sentiment_core.prediction import Prediction, predict_batch
 from sentiment_core.scorer import LinearScorer
 
 
@@ -40,14 +40,18 @@ class SentimentModel:
 
         Returns
         -------
-        DataFrame, shape (n_samples, 2)
-            Columns ``sentiment`` and ``confidence``.
+        DataFrame, shape (n_samples, 3)
+            Columns ``sentiment``, ``confidence`` and ``low_information``.
+
+        Raises
+        ------
+        BlankTextError
+            If a text is blank.
         """
         del params
-        probabilities = self.scorer.predict_proba(model_input["text"].tolist())[:, 1]
         return pd.DataFrame(
-            [classify(float(probability)) for probability in probabilities],
-            columns=["sentiment", "confidence"],
+            predict_batch(self.scorer, model_input["text"].tolist()),
+            columns=Prediction._fields,
             index=model_input.index,
         )
 

@@ -158,11 +158,7 @@ class LinearScorer:
         array of float in [0, 1], shape (n_samples, 2)
             Columns: negative, positive.
         """
-        blocks = [
-            self._probabilities([tokenize(text) for text in texts[start : start + BLOCK_SIZE]])
-            for start in range(0, len(texts), BLOCK_SIZE)
-        ]
-        positive = np.concatenate([np.empty(0), *blocks])
+        positive, _ = self.score_batch(texts)
         return np.column_stack((1.0 - positive, positive))
 
     def predict_positive(self, text: str) -> float:
@@ -178,10 +174,55 @@ class LinearScorer:
         float in [0, 1]
             The same as ``predict_proba([text])[0, 1]``.
         """
+        return self.score(text)[0]
+
+    def score(self, text: str) -> tuple[float, bool]:
+        """Compute the probability that one text is positive, and whether anything in it is known.
+
+        Parameters
+        ----------
+        text : str
+            Raw text.
+
+        Returns
+        -------
+        probability : float in [0, 1]
+            The same as `predict_positive` computes.
+        known : bool
+            Whether the text holds a term of the vocabulary; without one only the intercept speaks.
+        """
         words = tokenize(text)
         if len(words) > SCALAR_PATH_MAX_WORDS:
-            return _sigmoid(self._decision_of_words(words))
-        return _sigmoid(self._decision_of_counts(self._count_nodes(words)))
+            evidence = self._evidence_of_words(words)
+        else:
+            evidence = self._evidence_of_counts(self._count_nodes(words))
+        if evidence is None:
+            return _sigmoid(self.intercept), False
+        return _sigmoid(self.intercept + evidence), True
+
+    def score_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Do for several texts what `score` does for one.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n_samples
+            Raw texts.
+
+        Returns
+        -------
+        probabilities : array of float in [0, 1], shape (n_samples,)
+            That each text is positive.
+        known : array of bool, shape (n_samples,)
+            Whether each text holds a term of the vocabulary.
+        """
+        blocks = [
+            self._score_block([tokenize(text) for text in texts[start : start + BLOCK_SIZE]])
+            for start in range(0, len(texts), BLOCK_SIZE)
+        ]
+        return (
+            np.concatenate([np.empty(0), *(probabilities for probabilities, _ in blocks)]),
+            np.concatenate([np.empty(0, dtype=np.bool_), *(known for _, known in blocks)]),
+        )
 
     def explain(self, text: str) -> Explanation:
         """Take a prediction apart into the contribution of each term.
@@ -207,7 +248,7 @@ class LinearScorer:
             if weight
         ]
         terms.sort(key=lambda term: (-abs(term.contribution), term.term))
-        decision = self._decision_of_counts(counts)
+        decision = self.intercept + (self._evidence_of_counts(counts) or 0.0)
         return Explanation(_sigmoid(decision), decision, self.intercept, terms)
 
     def top_terms(self, count: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
@@ -370,15 +411,16 @@ class LinearScorer:
         frequency = 1.0 + math.log(count) if self.sublinear_tf else float(count)
         return frequency * float(self._idf[node])
 
-    def _decision_of_counts(self, counts: dict[int, int]) -> float:
+    def _evidence_of_counts(self, counts: dict[int, int]) -> float | None:
+        """Sum what the terms add to the log-odds of the positive class; None if none is known."""
         total = squares = 0.0
         for node, count in counts.items():
             weight = self._term_weight(node, count)
             squares += weight * weight
             total += weight * float(self._coefficients[node])
-        return self.intercept + total / math.sqrt(squares) if squares else self.intercept
+        return total / math.sqrt(squares) if squares else None
 
-    def _decision_of_words(self, words: list[str]) -> float:
+    def _evidence_of_words(self, words: list[str]) -> float | None:
         nodes = np.concatenate([nodes for _, nodes in self._find_nodes((*words, _WORD_SEPARATOR))])
         nodes.sort()
         last = np.flatnonzero(np.append(nodes[1:] != nodes[:-1], len(nodes) > 0))
@@ -387,9 +429,11 @@ class LinearScorer:
         weight = frequency * self._idf[distinct]
         squares = float(weight @ weight)
         total = float(weight @ self._coefficients[distinct])
-        return self.intercept + total / math.sqrt(squares) if squares else self.intercept
+        return total / math.sqrt(squares) if squares else None
 
-    def _probabilities(self, documents: list[list[str]]) -> NDArray[np.float64]:
+    def _score_block(
+        self, documents: list[list[str]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         # An unknown word after each document keeps n-grams from crossing into the next.
         words = [word for document in documents for word in (*document, _WORD_SEPARATOR)]
         document_of = np.repeat(
@@ -402,11 +446,12 @@ class LinearScorer:
         weight = frequency * self._idf[node]
         squares = np.bincount(document, weight * weight, minlength=len(documents))
         totals = np.bincount(document, weight * self._coefficients[node], minlength=len(documents))
-        norms = np.sqrt(np.where(squares > 0.0, squares, 1.0))
+        known = squares > 0.0
+        norms = np.sqrt(np.where(known, squares, 1.0))
         decision = self.intercept + totals / norms
         # exp of the negative magnitude cannot overflow
         small = np.exp(-np.abs(decision))
-        return np.where(decision >= 0.0, 1.0, small) / (1.0 + small)
+        return np.where(decision >= 0.0, 1.0, small) / (1.0 + small), known
 
     def _find_nodes(
         self, words: Sequence[str]

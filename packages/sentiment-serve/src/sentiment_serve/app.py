@@ -22,7 +22,7 @@ from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.source import open_registry
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.problems import Problem, install_problem_handlers
-from sentiment_serve.routes import admin, feedback, health, pages, predict
+from sentiment_serve.routes import admin, docs, feedback, health, pages, predict
 from sentiment_serve.service import PredictionService
 from sentiment_serve.settings import ServeSettings, read_settings
 from sentiment_serve.state import AppState
@@ -53,13 +53,17 @@ def create_app(settings: ServeSettings) -> FastAPI:
         title="Sentiment API",
         version=version("sentiment-serve"),
         description=_DESCRIPTION,
+        docs_url=None,  # FastAPI's own pages need scripts from elsewhere
+        redoc_url=None,
+        servers=[{"url": docs.SERVER_URL}],
         lifespan=_lifespan,
     )
     app.state.parts = parts = _assemble(settings)
     app.state.seen_deliveries = OrderedDict[str, None]()
     install_problem_handlers(app)
-    for module in (predict, health, feedback, admin, pages):
+    for module in (predict, health, feedback, admin, pages, docs):
         app.include_router(module.router)
+    docs.mount_assets(app)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

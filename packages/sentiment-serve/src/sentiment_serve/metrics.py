@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from sentiment_core.labels import Sentiment
+from sentiment_core.prediction import Prediction
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.shared_metrics import SHARED_FOLDER_VARIABLE
@@ -68,6 +68,10 @@ class ServeMetrics:
             "sentiment_prediction_confidence", "Confidence of the labels.", ["version"],
             buckets=_CONFIDENCE_BUCKETS, registry=registry,
         )  # fmt: skip
+        self.low_information = Counter(
+            "sentiment_low_information_predictions",
+            "Texts of which the model knows no word.", ["version"], registry=registry,
+        )  # fmt: skip
         self.model_info = Gauge(
             "sentiment_model_info", "1 for the version that each alias serves.",
             ["alias", "version", "digest"], registry=registry, multiprocess_mode="livemax",
@@ -96,7 +100,7 @@ class ServeMetrics:
             "sentiment_background_dropped", "Records dropped because a queue was full or a store "
             "refused them.", ["queue"], registry=registry,
         )  # fmt: skip
-        self._children: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._children: dict[tuple[str, str], tuple[Counter, Histogram, Counter]] = {}
 
     def show_model(self, model: LoadedModel) -> None:
         """Export which version an alias serves.
@@ -112,27 +116,28 @@ class ServeMetrics:
         self.model_info.labels(model.alias, model.version, model.digest).set(1)
         self._shown[model.alias] = model
 
-    def count_prediction(self, model: LoadedModel, sentiment: Sentiment, confidence: float) -> None:
+    def count_prediction(self, model: LoadedModel, prediction: Prediction) -> None:
         """Count one labelled text.
 
         Parameters
         ----------
         model : LoadedModel
             Labelled it.
-        sentiment : str
+        prediction : Prediction
             The label.
-        confidence : float
-            Probability of the label.
         """
-        key = (model.version, sentiment)
+        key = (model.version, prediction.sentiment)
         children = self._children.get(key)
         if children is None:  # looking a child up by its labels costs more than counting
             children = self._children[key] = (
-                self.predictions.labels(sentiment, model.version),
+                self.predictions.labels(prediction.sentiment, model.version),
                 self.confidence.labels(model.version),
+                self.low_information.labels(model.version),
             )
         children[0].inc()
-        children[1].observe(confidence)
+        children[1].observe(prediction.confidence)
+        if prediction.low_information:
+            children[2].inc()
 
     def render(self) -> bytes:
         """Render all metrics, of all workers, in Prometheus' text format.

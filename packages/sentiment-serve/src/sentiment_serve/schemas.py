@@ -1,10 +1,32 @@
 """The shapes of requests and answers."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from sentiment_core.labels import Sentiment
+from sentiment_core.prediction import BLANK_TEXT, is_blank
+
+
+def _check_review(text: str) -> str:
+    if is_blank(text):
+        raise PydanticCustomError("blank_text", BLANK_TEXT)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise PydanticCustomError("lone_surrogate", "The text is not Unicode.") from None
+    return text
+
+
+Review = Annotated[
+    str,
+    AfterValidator(_check_review),
+    Field(json_schema_extra={"minLength": 1, "pattern": r"\S"}),
+]
+"""A text that holds more than white space."""
 
 
 class _Request(BaseModel):
@@ -18,13 +40,13 @@ class _Answer(BaseModel):
 class PredictRequest(_Request):
     """One text."""
 
-    text: str = Field(min_length=1, examples=["This movie is amazing!"])
+    text: Review = Field(examples=["This movie is amazing!"])
 
 
 class BatchRequest(_Request):
     """Several texts."""
 
-    texts: list[str] = Field(min_length=1, examples=[["A fine film.", "A waste of time."]])
+    texts: list[Review] = Field(min_length=1, examples=[["A fine film.", "A waste of time."]])
 
 
 class FeedbackRequest(_Request):
@@ -40,6 +62,10 @@ class Prediction(_Answer):
     sentiment: Sentiment = Field(examples=["positive"])
     confidence: float = Field(ge=0.5, le=1, examples=[0.9274])
     model_version: str = Field(examples=["2"])
+    low_information: bool = Field(
+        default=False,
+        description="True where the model knows no word of the text; absent otherwise.",
+    )
 
 
 class BatchAnswer(_Answer):
@@ -85,6 +111,7 @@ class HealthAnswer(_Answer):
 
     status: str = Field(examples=["healthy"])
     model_loaded: bool
+    detail: str | None = Field(default=None, description="Why not, and what to do; only then.")
 
 
 class ReadyAnswer(_Answer):
@@ -93,12 +120,13 @@ class ReadyAnswer(_Answer):
     status: str
     version: str | None
     degraded: list[str]
+    detail: str | None = Field(default=None, description="Why not, and what to do; only then.")
 
 
 class ModelInfoAnswer(_Answer):
     """The model that answers, and the state of its source."""
 
-    name: str
+    model_name: str
     version: str
     alias: str
     run_id: str

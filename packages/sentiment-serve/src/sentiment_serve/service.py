@@ -2,7 +2,7 @@
 
 from starlette.exceptions import HTTPException
 
-from sentiment_core.labels import Sentiment, classify
+from sentiment_core.prediction import Prediction, predict, predict_batch
 from sentiment_serve.challenger import ChooseModel, Shadow, champion_answers, split_traffic
 from sentiment_serve.feedback.log import PredictionLog, PredictionRecord, open_prediction_log
 from sentiment_serve.feedback.recent import RecentPredictions
@@ -69,13 +69,13 @@ class PredictionService:
         Raises
         ------
         HTTPException
-            503 if there is no champion yet.
+            503 if there is no champion; it says why, and what to do.
         """
         model = self._choose(self.holder, key)
         if model is None:
             raise HTTPException(
                 503,
-                "No champion is loaded yet: train and promote a model.",
+                self.holder.why_no_champion(),
                 headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         return model
@@ -99,7 +99,7 @@ class PredictionService:
         if len(text) > limit:
             raise HTTPException(422, f"{field} has {len(text)} characters; {limit} are allowed.")
 
-    def predict(self, model: LoadedModel, text: str, request_id: str) -> tuple[Sentiment, float]:
+    def predict(self, model: LoadedModel, text: str, request_id: str) -> Prediction:
         """Label one text.
 
         Parameters
@@ -113,20 +113,16 @@ class PredictionService:
 
         Returns
         -------
-        sentiment : str
+        Prediction
             The label.
-        confidence : float
-            Its probability.
         """
-        sentiment, confidence = classify(model.scorer.predict_positive(text))
-        self.metrics.count_prediction(model, sentiment, confidence)
-        self.recent.remember(request_id, sentiment, model.version)
-        self._record(model, text, sentiment, confidence, request_id)
-        return sentiment, confidence
+        prediction = predict(model.scorer, text)
+        self.note(model, text, prediction, request_id)
+        return prediction
 
     def predict_batch(
         self, model: LoadedModel, texts: list[str], request_id: str
-    ) -> list[tuple[Sentiment, float]]:
+    ) -> list[Prediction]:
         """Label several texts with the same model.
 
         Parameters
@@ -140,31 +136,31 @@ class PredictionService:
 
         Returns
         -------
-        list of (str, float)
-            Labels and probabilities, in the order of the texts.
+        list of Prediction
+            In the order of the texts.
         """
-        results = [
-            classify(probability)
-            for probability in model.scorer.predict_proba(texts)[:, 1].tolist()
-        ]
-        for position, (text, (sentiment, confidence)) in enumerate(
-            zip(texts, results, strict=True)
-        ):
-            text_id = f"{request_id}.{position}"
-            self.metrics.count_prediction(model, sentiment, confidence)
-            self.recent.remember(text_id, sentiment, model.version)
-            self._record(model, text, sentiment, confidence, text_id)
-        return results
+        predictions = predict_batch(model.scorer, texts)
+        for position, (text, prediction) in enumerate(zip(texts, predictions, strict=True)):
+            self.note(model, text, prediction, f"{request_id}.{position}")
+        return predictions
 
-    def _record(
-        self,
-        model: LoadedModel,
-        text: str,
-        sentiment: Sentiment,
-        confidence: float,
-        request_id: str,
-    ) -> None:
+    def note(self, model: LoadedModel, text: str, prediction: Prediction, request_id: str) -> None:
+        """Count, remember and record what was answered.
+
+        Parameters
+        ----------
+        model : LoadedModel
+            Has answered.
+        text : str
+            The text.
+        prediction : Prediction
+            Its label.
+        request_id : str
+            Under which feedback may name it.
+        """
+        self.metrics.count_prediction(model, prediction)
+        self.recent.remember(request_id, prediction.sentiment, model.version)
         if self._log:
-            self._log.record(PredictionRecord(request_id, model, text, sentiment, confidence))
+            self._log.record(PredictionRecord(request_id, model, text, prediction))
         if self._shadow:
-            self._shadow.offer(text, model, sentiment)
+            self._shadow.offer(text, model, prediction.sentiment)

@@ -8,8 +8,8 @@ import numpy as np
 from sentiment_core.model_package import MANIFEST_FILE, write_package
 from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
 from sentiment_core.scorer import END_OF_KEYS, LinearScorer
-from sentiment_serve.model.errors import AliasNotSetError, SourceUnreachableError
-from sentiment_serve.model.registry_client import VersionRef
+from sentiment_serve.model.errors import SourceUnreachableError
+from sentiment_serve.model.registry_client import VersionRef, alias_not_set
 
 
 def make_scorer(weight: float = 4.0) -> LinearScorer:
@@ -103,7 +103,7 @@ class FolderRegistry:
         if not self.reachable:
             raise SourceUnreachableError("The registry does not answer.")
         if alias not in self.aliases:
-            raise AliasNotSetError(f"no version @{alias} yet")
+            raise alias_not_set(DEFAULT_MODEL_NAME, alias, "of this test")
         version = self.aliases[alias]
         folder = self._root / version / PACKAGE_ARTIFACT
         try:

@@ -41,7 +41,13 @@ GIT_DIRTY_TAG: Final = "git.dirty"
 
 _SIGNATURE: Final = ModelSignature(
     inputs=Schema([ColSpec(DataType.string, "text")]),
-    outputs=Schema([ColSpec(DataType.string, "sentiment"), ColSpec(DataType.double, "confidence")]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.string, "sentiment"),
+            ColSpec(DataType.double, "confidence"),
+            ColSpec(DataType.boolean, "low_information"),
+        ]
+    ),
 )
 _EXAMPLES: Final = (
     "A moving story, beautifully acted. I loved every minute.",

@@ -15,8 +15,8 @@ from typing import Final, Protocol
 
 from prometheus_client import Counter
 
-from sentiment_core.labels import Sentiment
 from sentiment_core.object_store import s3_client, split_s3_uri
+from sentiment_core.prediction import Prediction
 from sentiment_serve.background import BackgroundWorker
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
@@ -38,8 +38,7 @@ class PredictionRecord:
     request_id: str
     model: LoadedModel
     text: str
-    sentiment: Sentiment
-    confidence: float
+    prediction: Prediction
 
 
 class LineSink(Protocol):
@@ -198,8 +197,7 @@ class PredictionLog:
             "request_id": record.request_id,
             "version": record.model.version,
             "alias": record.model.alias,
-            "sentiment": record.sentiment,
-            "confidence": record.confidence,
+            **record.prediction._asdict(),
             "terms_matched": len(record.model.scorer.explain(record.text).terms),
         }
         content = record.text.encode("utf-8", "replace")

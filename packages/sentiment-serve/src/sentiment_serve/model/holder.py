@@ -28,6 +28,7 @@ class ModelHolder:
         self.unreachable_since: datetime | None = None
         self.unreachable_reason: str | None = None
         self.failures: dict[str, ReloadFailure] = {}
+        self.absences: dict[str, str] = {}
 
     @property
     def champion(self) -> LoadedModel | None:
@@ -73,6 +74,25 @@ class ModelHolder:
             For example ``challenger``.
         """
         self._models.pop(alias, None)
+
+    def why_no_champion(self) -> str:
+        """Say why there is no model that answers, and what to do.
+
+        Returns
+        -------
+        str
+            Plain sentences.
+        """
+        failure = self.failures.get(CHAMPION)
+        if self.unreachable_reason:
+            reason = self.unreachable_reason
+        elif failure:
+            reason = f"Version {failure.version} was refused: {failure.reason}"
+        elif CHAMPION in self.absences:
+            return self.absences[CHAMPION]
+        else:
+            reason = "The registry is being asked; try again in a moment."
+        return f"No champion is loaded. {reason}"
 
     def degradations(self) -> list[str]:
         """Say in words what is not as it should be; the API answers all the same.

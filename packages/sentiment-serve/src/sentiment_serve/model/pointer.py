@@ -53,6 +53,10 @@ class PointerRegistry:
                 fetch_file(POINTER_FILE, target)
                 return ChampionPointer.from_json(target.read_bytes())
             except BadVersionError as error:
-                raise AliasNotSetError(f"{self._folder_uri} has no {POINTER_FILE} yet.") from error
+                raise AliasNotSetError(
+                    f"No champion exists: {self._folder_uri} has no {POINTER_FILE}. "
+                    "Export one with `sentiment-cli export-champion --to` that place, after "
+                    "`sentiment-cli train --champion`."
+                ) from error
             except ModelPackageError as error:
                 raise SourceUnreachableError(f"{self._folder_uri}: {error}") from error

@@ -12,14 +12,19 @@ from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 import urllib3
+from urllib3.util import parse_url
 
-from sentiment_core.registry_names import PACKAGE_ARTIFACT, SCORER_DIGEST_TAG
+from sentiment_core.registry_names import CHAMPION, PACKAGE_ARTIFACT, SCORER_DIGEST_TAG
 from sentiment_serve.model.errors import AliasNotSetError, SourceUnreachableError
 from sentiment_serve.settings import ServeSettings
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=10.0)
 _NOT_FOUND: Final = 404
 _EMBEDDED_TIMEOUT_SECONDS: Final = 60.0
+_MAKE_A_CHAMPION: Final = (
+    "Make one with `sentiment-cli train --champion` "
+    "(in the containers: `docker compose exec training sentiment-cli train --champion`)."
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,25 @@ def http_headers(settings: ServeSettings) -> dict[str, str]:
     return {}
 
 
+def alias_not_set(name: str, alias: str, registry: str) -> AliasNotSetError:
+    """Say that no version has an alias, and for the champion how to make one.
+
+    Parameters
+    ----------
+    name, alias : str
+        Registered model and alias.
+    registry : str
+        Its address.
+
+    Returns
+    -------
+    AliasNotSetError
+        To be raised.
+    """
+    message = f"No {alias} exists: no version of {name} has @{alias} in the registry {registry}."
+    return AliasNotSetError(f"{message} {_MAKE_A_CHAMPION}" if alias == CHAMPION else message)
+
+
 class ServerRegistry:
     """A registry server, over MLflow's REST API.
 
@@ -96,6 +120,8 @@ class ServerRegistry:
 
     def __init__(self, settings: ServeSettings, pool: urllib3.PoolManager) -> None:
         self._base = settings.tracking_uri.rstrip("/")
+        # Anybody may read the messages.
+        self._shown = parse_url(self._base)._replace(auth=None).url
         self._name = settings.registered_model
         self._headers = http_headers(settings)
         self._pool = pool
@@ -114,7 +140,7 @@ class ServerRegistry:
             response = self._pool.request("GET", url, headers=self._headers, timeout=_TIMEOUT)
         except urllib3.exceptions.HTTPError as error:
             raise SourceUnreachableError(
-                f"The registry {self._base} does not answer ({type(error).__name__})."
+                f"The registry {self._shown} does not answer ({type(error).__name__})."
             ) from error
         try:
             body = json.loads(response.data)
@@ -123,10 +149,10 @@ class ServerRegistry:
         code = body.get("error_code")
         # MLflow answers 400 INVALID_PARAMETER_VALUE for an alias that a known model lacks.
         if code == "RESOURCE_DOES_NOT_EXIST" or "alias" in str(body.get("message", "")).lower():
-            raise AliasNotSetError(f"{self._name} has no version @{query.get('alias')} yet.")
+            raise alias_not_set(self._name, query.get("alias", CHAMPION), self._shown)
         if response.status >= 400 or not body:
             raise SourceUnreachableError(
-                f"The registry {self._base} answers {response.status} {code or ''}".strip() + "."
+                f"The registry {self._shown} answers {response.status} {code or ''}".strip() + "."
             )
         return body
 
@@ -161,7 +187,7 @@ class EmbeddedRegistry:
             raise SourceUnreachableError(f"Cannot read the registry {self._uri}: {lines[-1]}")
         answer = json.loads(result.stdout)
         if answer is None:
-            raise AliasNotSetError(f"{self._name} has no version @{alias} yet.")
+            raise alias_not_set(self._name, alias, self._uri)
         return _version_ref(self._name, alias, answer["model_version"], answer["artifact_uri"])
 
 

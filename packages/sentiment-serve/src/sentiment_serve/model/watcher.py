@@ -133,9 +133,7 @@ class AliasWatcher:
                 self._follow_to(ref)
         except AliasNotSetError as error:
             self._note_success()
-            if alias != CHAMPION:
-                self._holder.drop(alias)
-            logger.info("%s", error)
+            self._note_absent(alias, str(error))
         except BadVersionError as error:
             self._note_success()
             self._refuse(ref, str(error))
@@ -155,6 +153,7 @@ class AliasWatcher:
             logger.info("serving %s version %s as @%s", ref.name, ref.version, ref.alias)
         self._refused.pop(ref.alias, None)
         self._holder.failures.pop(ref.alias, None)
+        self._holder.absences.pop(ref.alias, None)
 
     def _swap(self, model: LoadedModel) -> None:
         self._holder.put(model)
@@ -165,6 +164,22 @@ class AliasWatcher:
         self._holder.failures[ref.alias] = ReloadFailure(ref.version, reason, datetime.now(UTC))
         self._metrics.reload_failures.labels("bad_version").inc()
         logger.error("refused %s version %s: %s", ref.name, ref.version, reason)
+
+    def _note_absent(self, alias: str, reason: str) -> None:
+        self._refused.pop(alias, None)
+        self._holder.failures.pop(alias, None)
+        if alias != CHAMPION:
+            self._holder.drop(alias)
+        if self._holder.absences.get(alias) == reason:
+            return  # it was said at the first check
+        self._holder.absences[alias] = reason
+        if alias == CHAMPION:
+            logger.warning("%s%s", reason, self._what_serves())
+        else:
+            logger.info("%s", reason)
+
+    def _what_serves(self) -> str:
+        return " The model in use keeps serving." if self._holder.champion else ""
 
     def _note_success(self) -> None:
         self._holder.last_success = datetime.now(UTC)
@@ -178,4 +193,4 @@ class AliasWatcher:
         self._holder.unreachable_reason = reason
         if self._holder.unreachable_since is None:
             self._holder.unreachable_since = datetime.now(UTC)
-            logger.warning("%s The model in use keeps serving.", reason)
+            logger.warning("%s%s", reason, self._what_serves())

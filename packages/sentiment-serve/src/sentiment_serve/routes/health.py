@@ -17,28 +17,40 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses={_NOT_READY: {"model": ReadyAnswer}})
+@router.get(
+    "/readyz",
+    response_model_exclude_defaults=True,
+    responses={_NOT_READY: {"model": ReadyAnswer}},
+)
 async def readyz(request: Request, response: Response) -> ReadyAnswer:
     """Say whether requests can be answered, and what is degraded."""
     parts = state_of(request)
     holder = parts.holder
     ready = holder.champion is not None and not parts.drain.active
+    detail = None
     if not ready:
+        detail = "The API is shutting down." if parts.drain.active else holder.why_no_champion()
         response.status_code = _NOT_READY
     return ReadyAnswer(
         status="ready" if ready else "not ready",
         version=holder.champion.version if holder.champion else None,
         degraded=holder.degradations(),
+        detail=detail,
     )
 
 
-@router.get("/health", responses={_NOT_READY: {"model": HealthAnswer}})
+@router.get(
+    "/health",
+    response_model_exclude_defaults=True,
+    responses={_NOT_READY: {"model": HealthAnswer}},
+)
 async def health(request: Request, response: Response) -> HealthAnswer:
-    """Say whether a model is loaded."""
-    loaded = state_of(request).holder.champion is not None
-    if not loaded:
-        response.status_code = _NOT_READY
-    return HealthAnswer(status="healthy" if loaded else "unhealthy", model_loaded=loaded)
+    """Say whether a model is loaded, and if not why and what to do."""
+    holder = state_of(request).holder
+    if holder.champion is not None:
+        return HealthAnswer(status="healthy", model_loaded=True)
+    response.status_code = _NOT_READY
+    return HealthAnswer(status="unhealthy", model_loaded=False, detail=holder.why_no_champion())
 
 
 @router.get("/model-info", responses=problem_responses(_NOT_READY))
@@ -48,7 +60,7 @@ async def model_info(request: Request) -> ModelInfoAnswer:
     model = parts.holder.champion or parts.service.model_for()
     challenger = parts.holder.challenger
     return ModelInfoAnswer(
-        name=model.name,
+        model_name=model.name,
         version=model.version,
         alias=model.alias,
         run_id=model.run_id,

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.exceptions import HTTPException
 
 from sentiment_core.attribution import attribute_words, strongest_words
-from sentiment_core.labels import classify
+from sentiment_core.prediction import Prediction as Label
+from sentiment_core.prediction import prediction_of
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.problems import problem_responses
 from sentiment_serve.schemas import (
@@ -21,6 +22,7 @@ from sentiment_serve.schemas import (
     Term,
     Word,
 )
+from sentiment_serve.service import PredictionService
 from sentiment_serve.state import request_id_of, state_of
 
 REQUEST_KEY_HEADER = "x-request-key"
@@ -41,10 +43,8 @@ async def predict(body: PredictRequest, request: Request) -> Response:
     service = state_of(request).service
     model = service.model_for(request.headers.get(REQUEST_KEY_HEADER))
     service.check_text(body.text)
-    sentiment, confidence = service.predict(model, body.text, request_id_of(request))
     return _answer(
-        model,
-        {"sentiment": sentiment, "confidence": confidence, "model_version": model.version},
+        model, _content(model, service.predict(model, body.text, request_id_of(request)))
     )
 
 
@@ -61,30 +61,30 @@ async def predict_batch(body: BatchRequest, request: Request, key: RequestKey = 
     results = await asyncio.to_thread(
         service.predict_batch, model, body.texts, request_id_of(request)
     )
-    predictions = [
-        {"sentiment": sentiment, "confidence": confidence, "model_version": model.version}
-        for sentiment, confidence in results
-    ]
-    return _answer(model, {"predictions": predictions})
+    return _answer(model, {"predictions": [_content(model, result) for result in results]})
 
 
-@router.post("/explain")
+@router.post("/explain", response_model_exclude_defaults=True)
 async def explain(body: PredictRequest, request: Request, key: RequestKey = None) -> ExplainAnswer:
     """Label one text and say which terms made the label."""
     service = state_of(request).service
     model = service.model_for(key)
     service.check_text(body.text)
-    return await asyncio.to_thread(_explain, model, body.text)
+    return await asyncio.to_thread(_explain, service, model, body.text, request_id_of(request))
 
 
-def _explain(model: LoadedModel, text: str) -> ExplainAnswer:
+def _explain(
+    service: PredictionService, model: LoadedModel, text: str, request_id: str
+) -> ExplainAnswer:
     explanation = model.scorer.explain(text)
-    sentiment, confidence = classify(explanation.probability)
+    label = prediction_of(explanation)
+    service.note(model, text, label, request_id)
     words = attribute_words(text, explanation, max_ngram=model.scorer.max_ngram)
     return ExplainAnswer(
-        sentiment=sentiment,
-        confidence=confidence,
+        sentiment=label.sentiment,
+        confidence=label.confidence,
         model_version=model.version,
+        low_information=label.low_information,
         decision=explanation.decision,
         intercept=explanation.intercept,
         terms=[Term(**term._asdict()) for term in explanation.terms],
@@ -94,6 +94,17 @@ def _explain(model: LoadedModel, text: str) -> ExplainAnswer:
             for word in strongest_words(explanation, limit=_STRONGEST_WORDS)
         ],
     )
+
+
+def _content(model: LoadedModel, label: Label) -> dict[str, object]:
+    content: dict[str, object] = {
+        "sentiment": label.sentiment,
+        "confidence": label.confidence,
+        "model_version": model.version,
+    }
+    if label.low_information:
+        content["low_information"] = True
+    return content
 
 
 def _answer(model: LoadedModel, content: dict[str, object]) -> Response:

@@ -1,0 +1,126 @@
+"""What is said of a text: its label, or that there is nothing to label. One rule for all entrances.
+
+A blank text is refused. A text of which the model knows no word is labelled by the intercept alone,
+and the answer says so.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sentiment_core.errors import BlankTextError
+from sentiment_core.labels import Sentiment, classify
+from sentiment_core.scorer import Explanation, LinearScorer
+
+BLANK_TEXT: Final = "The text is blank; there is nothing to label."
+
+
+class Prediction(NamedTuple):
+    """The label of one text.
+
+    Attributes
+    ----------
+    sentiment : {"negative", "positive"}
+        The more probable class.
+    confidence : float in [0.5, 1]
+        Its probability.
+    low_information : bool
+        Whether the model knows no term of the text, so that the label says nothing about it.
+    """
+
+    sentiment: Sentiment
+    confidence: float
+    low_information: bool
+
+
+def is_blank(text: str) -> bool:
+    """Say whether a text holds nothing but white space.
+
+    Parameters
+    ----------
+    text : str
+        Raw text.
+
+    Returns
+    -------
+    bool
+        True for an empty text too.
+
+    Examples
+    --------
+    >>> is_blank("   "), is_blank("12345 !!!")
+    (True, False)
+    """
+    return not text or text.isspace()
+
+
+def predict(scorer: LinearScorer, text: str) -> Prediction:
+    """Label one text.
+
+    Parameters
+    ----------
+    scorer : LinearScorer
+        The model.
+    text : str
+        Raw text.
+
+    Returns
+    -------
+    Prediction
+        Its label.
+
+    Raises
+    ------
+    BlankTextError
+        If the text is blank.
+    """
+    if is_blank(text):
+        raise BlankTextError(BLANK_TEXT)
+    probability, known = scorer.score(text)
+    sentiment, confidence = classify(probability)
+    return Prediction(sentiment, confidence, not known)
+
+
+def predict_batch(scorer: LinearScorer, texts: Sequence[str]) -> list[Prediction]:
+    """Label several texts, much faster than one after the other.
+
+    Parameters
+    ----------
+    scorer : LinearScorer
+        The model.
+    texts : sequence of str
+        Raw texts.
+
+    Returns
+    -------
+    list of Prediction
+        In the order of the texts.
+
+    Raises
+    ------
+    BlankTextError
+        If a text is blank; the message tells which.
+    """
+    for position, text in enumerate(texts, 1):
+        if is_blank(text):
+            raise BlankTextError(f"Text {position} of {len(texts)}: {BLANK_TEXT}")
+    probabilities, known = scorer.score_batch(texts)
+    return [
+        Prediction(*classify(probability), not is_known)
+        for probability, is_known in zip(probabilities.tolist(), known.tolist(), strict=True)
+    ]
+
+
+def prediction_of(explanation: Explanation) -> Prediction:
+    """Read the label from an explanation.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of a text that is not blank.
+
+    Returns
+    -------
+    Prediction
+        The same as `predict` says of that text.
+    """
+    return Prediction(*classify(explanation.probability), not explanation.terms)
