@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -130,6 +131,12 @@ def actionlint(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """Make a release, locally: nox -s release -- sentiment-serve minor (or: all 1.0.0)."""
     session.run("python", "-m", "tools.bump", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def make_yours(session: nox.Session) -> None:
+    """Give the project your names: nox -s make_yours -- --owner acme --model-name movie-mood."""
+    session.run(sys.executable, "-m", "tools.make_yours", *session.posargs, external=True)
 
 
 @nox.session(default=False)
