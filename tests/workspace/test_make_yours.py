@@ -10,7 +10,6 @@ from tests.support import ROOT
 from tools.make_yours import Names, make_yours, present_names
 from tools.workspace import ReleaseError, Workspace
 
-
 # In two parts, so that the way back does not find it in this file.
 NEW_MODEL = "mood" + "-9"
 
