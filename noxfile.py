@@ -233,6 +233,12 @@ def release(session: nox.Session) -> None:
     session.run("python", "-m", "tools.bump", *session.posargs)
 
 
+@nox.session(default=False, venv_backend="none")
+def make_yours(session: nox.Session) -> None:
+    """Give the project your names: nox -s make_yours -- --owner acme --model-name movie-mood."""
+    session.run(sys.executable, "-m", "tools.make_yours", *session.posargs, external=True)
+
+
 @nox.session(default=False)
 def images(session: nox.Session) -> None:
     """Build a release's images for all platforms: nox -s images -- TAG OWNER [--push]."""
