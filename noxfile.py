@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -10,21 +11,80 @@ nox.needs_version = ">=2026.4"
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_external_run = True
 nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["all"]
 
 PACKAGES = ("core", "train", "serve", "cli")
-EXTRAS = {"core": ["training"], "train": ["sample-data"], "serve": [], "cli": ["sample-data"]}
+EXTRAS = {
+    "core": ["training"],
+    "train": ["hub", "sample-data"],
+    "serve": [],
+    "cli": ["sample-data"],
+}
 PYTHON_SOURCES = ("packages", "tests", "tools", "bench", "noxfile.py")
-SHELL_SCRIPTS = (".ci/run", "services/mlflow/start", "services/prefect/start",
+SHELL_SCRIPTS = ("sentiment", ".ci/run", "services/mlflow/start", "services/prefect/start",
                  "services/seaweedfs/start", "services/training/worker",
                  "services/postgres/init.sh", "services/nginx/entrance.sh")  # fmt: skip
+# One environment with everything, for the sessions that look at the workspace as a whole.
+WORKSPACE = Path(".nox/workspace").absolute()
+REPORTS = Path(".nox/reports").absolute()
+PARTS = {
+    # They kill the servers that they share.
+    "faults": ["tests/stack/test_faults.py", "tests/stack/test_prediction_log.py"],
+    "stack": ["tests/stack", "--ignore=tests/stack/test_faults.py",
+              "--ignore=tests/stack/test_prediction_log.py"],
+    "serving": ["tests/serving"],
+    "rest": ["tests", "--ignore=tests/stack", "--ignore=tests/serving",
+             "--ignore=tests/containers"],
+}  # fmt: skip
+# In the order in which they start, two at a time: the longest first.
+ALL = (
+    "integration(faults)", "integration(stack)", "containers", "tests(train)", "tests(cli)",
+    "integration(rest)", "integration(serving)", "build", "typecheck", "lint",
+    "tests(core)", "tests(serve)",
+)  # fmt: skip
+# Tests stop the servers that they have started, also after Ctrl-C.
+TIME_TO_END = {"interrupt_timeout": 60.0, "terminate_timeout": 10.0}
+
+
+@nox.session(name="all", venv_backend="none")
+def run_all(session: nox.Session) -> None:
+    """Run every session that CI runs, two at a time; the closing lines name what was skipped."""
+    session.run(sys.executable, "-m", "tools.lanes", *session.posargs, *ALL,
+                external=True, interrupt_timeout=120.0)  # fmt: skip
 
 
 def sync(session: nox.Session, *options: str) -> None:
     """Install locked dependencies into the session's own environment."""
+    location = Path(session.virtualenv.location)
+    command = ("uv", "sync", "--locked", f"--python={location}", *options)
+    environment = {"UV_PROJECT_ENVIRONMENT": str(location)}
+    session.run_install(*command, env=environment, external=True)
+    # mlflow and mlflow-skinny hold the same files: the removal of the one breaks the other.
+    for packages in location.glob("lib/python*/site-packages"):
+        if any(packages.glob("mlflow_skinny-*")) and not (packages / "mlflow/__init__.py").exists():
+            session.run_install(*command, "--reinstall-package=mlflow-skinny", env=environment,
+                                external=True)  # fmt: skip
+
+
+def sync_workspace(session: nox.Session) -> None:
+    """Install everything into the environment that sessions share; uv lets one at a time do it."""
     session.run_install(
-        "uv", "sync", "--locked", f"--python={session.virtualenv.location}", *options,
-        env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location}, external=True,
+        "uv", "sync", "--locked", f"--python={sys.executable}", "--all-groups", "--all-extras",
+        env={"UV_PROJECT_ENVIRONMENT": str(WORKSPACE)}, external=True,
     )  # fmt: skip
+
+
+def run(session: nox.Session, tool: str, *arguments: str, **environment: str) -> None:
+    """Run a tool of the shared environment."""
+    tools = WORKSPACE / "bin"
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    session.run(str(tools / tool), *arguments, env={"PATH": path, **environment}, external=True,
+                **TIME_TO_END)  # fmt: skip
+
+
+def report(name: str) -> str:
+    """Where pytest tells the closing lines what it skipped."""
+    return f"--junit-xml={REPORTS / name}.xml"
 
 
 @nox.session
@@ -34,17 +94,46 @@ def tests(session: nox.Session, package: str) -> None:
     name = f"sentiment-{package}"
     extras = [f"--extra={extra}" for extra in EXTRAS[package]]
     sync(session, "--package", name, *extras, "--no-default-groups", "--group", "test")
-    session.run("pytest", f"packages/{name}", "--cov", *session.posargs,
-                env={"COVERAGE_FILE": f".coverage.{package}"})  # fmt: skip
+    session.run("pytest", f"packages/{name}", "--cov", report(f"tests-{package}"),
+                *session.posargs, env={"COVERAGE_FILE": f".coverage.{package}"},
+                **TIME_TO_END)  # fmt: skip
 
 
-@nox.session
-def integration(session: nox.Session) -> None:
+@nox.session(default=False, venv_backend="none")
+def quick(session: nox.Session) -> None:
+    """For the inner loop: style, types and the tests that start no server."""
+    sync_workspace(session)
+    run(session, "ruff", "check", *PYTHON_SOURCES)
+    run(session, "ruff", "format", "--check", *PYTHON_SOURCES)
+    run(session, "mypy", *(f"packages/sentiment-{package}/src" for package in PACKAGES))
+    run(session, "pytest", "-q", "-m", "not slow", "packages", "tests/workspace",
+        *session.posargs)  # fmt: skip
+
+
+@nox.session(default=False)
+@nox.parametrize("package", PACKAGES, ids=PACKAGES)
+def lowest(session: nox.Session, package: str) -> None:
+    """Test one package with the oldest versions of what it and its siblings ask for."""
+    siblings = {"core": (), "train": ("core",), "serve": ("core",), "cli": ("core", "train")}
+    projects = [f"./packages/sentiment-{name}" for name in siblings[package]]
+    extras = ",".join(EXTRAS[package])
+    projects.append(f"./packages/sentiment-{package}" + (f"[{extras}]" if extras else ""))
+    editable = [part for project in projects for part in ("-e", project)]
+    # Not what an earlier run left: with it, nothing would be brought down.
+    session.run_install("uv", "pip", "install", "--resolution", "lowest-direct", "--upgrade",
+                        *editable, "--group", f"packages/sentiment-{package}/pyproject.toml:test",
+                        external=True)  # fmt: skip
+    session.run("pytest", f"packages/sentiment-{package}", *session.posargs, **TIME_TO_END)
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("part", list(PARTS), ids=list(PARTS))
+def integration(session: nox.Session, part: str) -> None:
     """Test what crosses packages: the workspace's own rules and the whole loop."""
-    sync(session, "--extra", "stack", "--group", "integration")
+    sync_workspace(session)
     install_browser(session)
-    session.run("pytest", "tests", "--ignore=tests/containers", "--cov", *session.posargs,
-                env={"COVERAGE_FILE": ".coverage.integration"})  # fmt: skip
+    run(session, "pytest", *PARTS[part], "--cov", report(f"integration-{part}"),
+        *session.posargs, COVERAGE_FILE=f".coverage.integration-{part}")  # fmt: skip
 
 
 def install_browser(session: nox.Session) -> None:
@@ -52,45 +141,47 @@ def install_browser(session: nox.Session) -> None:
     if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         return
     if os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
-        session.run_install("apt-get", "update", "-qq", external=True)
-        session.run_install("apt-get", "install", "-y", "-qq", "--no-install-recommends",
-                            "chromium", external=True, success_codes=[0, 100])  # fmt: skip
+        # Another session may be at it: wait for it.
+        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+        session.run_install(*apt, "update", external=True, success_codes=[0, 100])
+        session.run_install(*apt, "install", "-y", "--no-install-recommends", "chromium",
+                            external=True, success_codes=[0, 100])  # fmt: skip
     else:
-        session.run_install("playwright", "install", "chromium", success_codes=[0, 1])
+        run(session, "playwright", "install", "chromium")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check Python, YAML, shell scripts, Dockerfiles, compose files and the lock file."""
-    sync(session, "--only-group", "lint", "--no-install-project")
-    session.run("ruff", "check", *PYTHON_SOURCES)
-    session.run("ruff", "format", "--check", *PYTHON_SOURCES)
+    sync_workspace(session)
+    run(session, "ruff", "check", *PYTHON_SOURCES)
+    run(session, "ruff", "format", "--check", *PYTHON_SOURCES)
     session.run("uv", "lock", "--check", external=True)
-    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
-    session.run("yamllint", "--strict", ".")
-    session.run("zizmor", "--offline", ".github")
-    session.run("hadolint", *map(str, sorted(Path("services").glob("*/Dockerfile"))))
-    session.run("shellcheck", *SHELL_SCRIPTS)
+    run(session, "pre-commit", "run", "--all-files", "--show-diff-on-failure")
+    run(session, "yamllint", "--strict", ".")
+    run(session, "zizmor", "--offline", ".github")
+    run(session, "hadolint", *map(str, sorted(Path("services").glob("*/Dockerfile"))))
+    run(session, "shellcheck", *SHELL_SCRIPTS)
     # A value for each secret that it requires.
     secrets = dict.fromkeys(("POSTGRES_USER", "POSTGRES_PASSWORD", "MINIO_ROOT_USER",
                              "MINIO_ROOT_PASSWORD", "ADMIN_TOKEN"), "x")  # fmt: skip
     for file in ("docker-compose.yml", "docker-compose.prod.yml"):
-        session.run("docker-compose", "-f", file, "--profile", "*", "config", "-q", env=secrets)
+        run(session, "docker-compose", "-f", file, "--profile", "*", "config", "-q", **secrets)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def containers(session: nox.Session) -> None:
     """Build the images and walk through both compose files; skipped without a Docker engine."""
-    sync(session, "--extra", "stack", "--group", "integration")
-    session.run("pytest", "tests/containers", *session.posargs)
+    sync_workspace(session)
+    run(session, "pytest", "tests/containers", report("containers"), *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def typecheck(session: nox.Session) -> None:
     """Check the types of every package, and the import contracts between them."""
-    sync(session)
-    session.run("mypy", *(f"packages/sentiment-{package}/src" for package in PACKAGES))
-    session.run("lint-imports")
+    sync_workspace(session)
+    run(session, "mypy", *(f"packages/sentiment-{package}/src" for package in PACKAGES))
+    run(session, "lint-imports")
 
 
 @nox.session
@@ -142,24 +233,30 @@ def release(session: nox.Session) -> None:
     session.run("python", "-m", "tools.bump", *session.posargs)
 
 
+@nox.session(default=False, venv_backend="none")
+def make_yours(session: nox.Session) -> None:
+    """Give the project your names: nox -s make_yours -- --owner acme --model-name movie-mood."""
+    session.run(sys.executable, "-m", "tools.make_yours", *session.posargs, external=True)
+
+
 @nox.session(default=False)
 def images(session: nox.Session) -> None:
     """Build a release's images for all platforms: nox -s images -- TAG OWNER [--push]."""
     session.run("python", "-m", "tools.build_images", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(default=False, venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Run a benchmark: nox -s bench -- scorer."""
-    sync(session)
+    sync_workspace(session)
     name = session.posargs[0] if session.posargs else "scorer"
-    session.run("python", "-m", f"bench.{name}", *session.posargs[1:])
+    run(session, "python", "-m", f"bench.{name}", *session.posargs[1:])
 
 
-@nox.session(default=False)
+@nox.session(default=False, venv_backend="none")
 def coverage(session: nox.Session) -> None:
     """Combine the coverage of the test sessions before it into one report."""
-    sync(session)
-    session.run("coverage", "combine", "--keep")
-    session.run("coverage", "report", "--skip-covered")
-    session.run("coverage", "xml")
+    sync_workspace(session)
+    run(session, "coverage", "combine", "--keep")
+    run(session, "coverage", "report", "--skip-covered")
+    run(session, "coverage", "xml")

@@ -1,24 +1,61 @@
 """The page for people, in a real browser on a real API with a model of real reviews."""
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.conversion import scorer_from_pipeline
+from sentiment_core.function_words import FUNCTION_WORDS
 from sentiment_core.model_package import write_package
 from sentiment_core.params import load_params
 from sentiment_core.pipeline import fit_pipeline
+from sentiment_core.registry_names import DEFAULT_MODEL_NAME
 from sentiment_train.sources.package import PackageSource
 from tests.browser import chromium_page, screenshot
-from tests.support import ROOT
+from tests.support import BIN, ROOT, free_port, running
 
 REVIEW = (
     "The acting is wonderful and I loved the ending, but the first hour is a boring, "
     "predictable mess."
 )
+DESKTOP, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
+
+# Every visible text, with the contrast between its colour and all that is laid under it.
+CONTRASTS = """() => {
+  const parse = colour => {
+    const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
+    return [r, g, b, a];
+  };
+  const over = ([r, g, b, a], ground) =>
+    [r, g, b].map((channel, i) => a * channel + (1 - a) * ground[i]).concat(1);
+  const luminance = colour => {
+    const [r, g, b] = colour.slice(0, 3).map(channel => {
+      const c = channel / 255;
+      return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = node => {
+    const own = parse(getComputedStyle(node).backgroundColor);
+    const parent = node.parentElement;
+    return own[3] === 1 || !parent ? own : over(own, ground(parent));
+  };
+  const speaks = node => node.tagName === "TEXTAREA" ||
+    [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim());
+  return [...document.body.querySelectorAll("*")]
+    .filter(node => speaks(node) && node.getClientRects().length)
+    .map(node => {
+      const under = ground(node);
+      const text = over(parse(getComputedStyle(node).color), under);
+      const [dark, light] = [luminance(text), luminance(under)].sort((a, b) => a - b);
+      return { text: node.value || node.textContent, ratio: (light + 0.05) / (dark + 0.05) };
+    });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -30,75 +67,355 @@ def real_model(tmp_path_factory):
     pipeline = fit_pipeline(params, reviews["text"].tolist(), reviews["label"].tolist())
     scorer = scorer_from_pipeline(pipeline)
     write_package(folder / "7", scorer, metrics={}, examples=[REVIEW], model_card="# Card\n")
-    pointer = ChampionPointer("sentiment-classifier", "7", "run", "7", scorer.digest)
+    pointer = ChampionPointer(DEFAULT_MODEL_NAME, "7", "run", "7", scorer.digest)
     (folder / POINTER_FILE).write_text(pointer.to_json())
     return folder.as_uri()
 
 
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory):
+    """Starts an API that follows a model source, or the registry of an empty home."""
+
+    @contextmanager
+    def serve(**environment):
+        folder, port = tmp_path_factory.mktemp("api"), free_port()
+        url = f"http://127.0.0.1:{port}"
+        with (
+            running(
+                [str(BIN / "sentiment-serve")], url, folder / "api.log", ready="/livez",
+                HOST="127.0.0.1", PORT=str(port), SENTIMENT_HOME=str(folder), **environment,
+            ),
+            httpx.Client(base_url=url, timeout=30) as client,
+        ):  # fmt: skip
+            yield client
+
+    return serve
+
+
+@pytest.fixture(scope="module")
+def api(serve, real_model):
+    with serve(MODEL_SOURCE=real_model) as client:
+        client.post("/admin/reload").raise_for_status()
+        yield client
+
+
+@pytest.fixture(scope="module")
+def api_without_champion(serve):
+    with serve() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium_page() as page:
+        yield page.context.browser
+
+
+@contextmanager
+def opened(browser, api):
+    """The page of an API: nothing may fail in it, and nothing come from elsewhere."""
+    requests, failures = [], []
+    page = browser.new_page(viewport=DESKTOP)
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("requestfailed", lambda request: failures.append(request.url))
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda message: failures.append(message.text))
+    page.failures = failures
+    page.goto(str(api.base_url))
+    yield page
+    page.close()
+    assert failures == []
+    assert len(requests) > 2
+    assert all(url.startswith((str(api.base_url), "data:")) for url in requests)
+
+
 @pytest.fixture
-def page(start_api, real_model):
-    with start_api(MODEL_SOURCE=real_model) as api, chromium_page() as page:
-        requests = page.requests = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.errors = []
-        page.on("pageerror", lambda error: page.errors.append(error))
-        page.api_url = api.url
-        api.client.post("/admin/reload")
-        page.goto(api.url)
+def page(browser, api):
+    with opened(browser, api) as page:
         yield page
-        assert page.errors == []
-        assert all(url.startswith((api.url, "data:")) for url in requests)
+
+
+@pytest.fixture(scope="module")
+def long_review():
+    """2,000 words of real reviews."""
+    reviews = PackageSource().load().sample(40, random_state=3)["text"].tolist()
+    return " ".join(" ".join(reviews).split()[:2000])
+
+
+def label(page, text):
+    page.get_by_label("A film review, in English").fill(text)
+    page.get_by_role("button", name="Label it").click()
+    expect(page.locator(".verdict, .error")).to_be_visible()
+
+
+def refusals(page):
+    """What the browser itself says of answers that are errors, which are no failures here."""
+    seen = [text for text in page.failures if "Failed to load resource" in text]
+    for text in seen:
+        page.failures.remove(text)
+    return seen
+
+
+def colour(locator):
+    style = locator.evaluate("node => getComputedStyle(node).backgroundColor")
+    return tuple(map(int, re.findall(r"\d+", style)[:3]))
+
+
+def top_and_bottom(locator):
+    """Where it is on the page, from its beginning."""
+    return locator.evaluate(
+        "node => { const box = node.getBoundingClientRect();"
+        " return [box.top + scrollY, box.bottom + scrollY]; }"
+    )
 
 
 def test_a_review_is_labelled_and_its_words_are_coloured(page, tmp_path):
-    page.get_by_label("A film review, in English").fill(REVIEW)
-    page.get_by_role("button", name="Label it").click()
-    result = page.locator("#result")
-    expect(result).to_contain_text(re.compile(r"(positive|negative), \d+\.\d % sure"))
-    expect(result).to_contain_text("Model version 7")
-    expect(page.get_by_role("meter")).to_be_visible()
-    words = page.locator("[data-contribution]")
+    label(page, REVIEW)
+    expect(page.locator(".verdict")).to_have_text(re.compile(r"(posi|nega)tive, \d+\.\d % sure"))
+    expect(page.get_by_text("Model version 7")).to_be_visible()
+    words = page.locator("#words [data-contribution]")
     assert " ".join(words.all_inner_texts()) == REVIEW
     contribution = {
         word.inner_text(): float(word.get_attribute("data-contribution")) for word in words.all()
     }
     assert contribution["wonderful"] > 0 > contribution["boring,"]
-    coloured = page.get_by_text("boring,", exact=True).first
-    assert "rgb" in coloured.evaluate("node => getComputedStyle(node).backgroundColor")
+    assert contribution["the"] == contribution["a"] == 0
+    assert colour(words.filter(has_text="boring")) != colour(words.filter(has_text="acting"))
+    page.get_by_role("button", name="Yes, that is right").click()
+    expect(page.locator("#feedback-state")).to_contain_text("Thank you")
     screenshot(page, "page", tmp_path)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_meter_has_the_colour_of_the_label(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    label(page, "A boring, awful waste of time.")
+    meter = page.get_by_role("meter", name="Confidence")
+    assert "negative" in meter.get_attribute("aria-valuetext")
+    red, green, blue = colour(meter.locator("div"))
+    assert red > max(green, blue)
+    page.get_by_role("button", name="This movie is amazing!").click()
+    expect(page.locator(".verdict")).to_contain_text("positive")
+    red, green, blue = colour(meter.locator("div"))
+    assert blue > max(red, green)
+    share = meter.evaluate("node => node.firstChild.offsetWidth / node.offsetWidth")
+    assert 100 * share == pytest.approx(float(meter.get_attribute("aria-valuenow")), abs=1)
+
+
+def test_the_strongest_words_are_clean_and_say_something(page):
+    label(page, "One of the worst films of the year: a waste, a WASTE of time. Boring, too!")
+    words = page.locator(".strongest .word").all_inner_texts()
+    assert len(words) == len(set(words)) == 5
+    assert {"worst", "waste", "boring"} < set(words)
+    assert all(word.isalnum() for word in words)
+    assert not FUNCTION_WORDS & set(words)
+    expect(page.locator("#summary")).to_contain_text("Strongest for negative:")
+
+
+def test_nothing_known_is_said_plainly(page):
+    label(page, "Привет 12345 !!!")
+    expect(page.locator(".verdict")).to_have_text("The model knows none of these words")
+    expect(page.get_by_role("meter")).to_have_count(0)
+    expect(page.get_by_role("button", name="Yes, that is right")).to_be_hidden()
+    expect(page.locator("#words")).to_be_hidden()
+
+
+def test_an_example_is_one_click(page):
+    examples = page.get_by_role("group", name="Or try one of these:").get_by_role("button")
+    assert examples.count() >= 3
+    for example in examples.all():
+        example.click()
+        text = example.inner_text()
+        expect(page.get_by_role("textbox")).to_have_value(text)
+        expect(page.locator("#words")).to_have_text(text)
+
+
+@pytest.mark.parametrize(
+    ("thumb", "correct"), [("Yes, that is right", "true"), ("No, that is wrong", "false")]
+)
+def test_a_thumb_is_feedback_and_counts_once(page, api, thumb, correct):
+    def counted():
+        lines = [line for line in api.get("/metrics").text.splitlines() if line[0] != "#"]
+        found = [line for line in lines if line.startswith("sentiment_feedback_total{")]
+        right = [line for line in found if f'correct="{correct}"' in line]
+        return tuple(sum(float(line.split()[-1]) for line in part) for part in (right, found))
+
+    before = counted()
+    label(page, REVIEW)
+    button = page.get_by_role("button", name=thumb)
+    button.click()
+    expect(page.locator("#feedback-state")).to_contain_text("Thank you")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    for other in page.locator(".thumb").all():
+        other.click(force=True)
+    label(page, "Another, better one. It is great.")
+    expect(page.locator("#words")).to_contain_text("Another")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    assert counted() == (before[0] + 1, before[1] + 1)
+
+
+def test_feedback_that_fails_says_so_and_can_be_tried_again(page):
+    label(page, REVIEW)
+    page.route("**/feedback", lambda route: route.abort())
+    thumb = page.get_by_role("button", name="Yes, that is right")
+    thumb.click()
+    expect(page.locator("#feedback-state")).to_have_text("Not counted: The API does not answer.")
+    assert [url for url in page.failures if url.endswith("/feedback")]
+    page.failures.clear()
+    page.unroute("**/feedback")
+    thumb.click()
+    expect(page.locator("#feedback-state")).to_contain_text("Thank you")
+
+
+def test_feedback_that_is_refused_shows_why(page, api):
+    with page.expect_response("**/explain") as response:
+        label(page, REVIEW)
+    request_id = response.value.headers["x-request-id"]
+    api.post("/feedback", json={"request_id": request_id, "label": "positive"})
+    page.get_by_role("button", name="No, that is wrong").click()
+    expect(page.locator("#feedback-state")).to_contain_text("Not counted: The label of this")
+    assert refusals(page)
+
+
+def test_on_a_phone_the_summary_of_a_long_review_is_on_the_first_screen(page, long_review):
+    page.set_viewport_size(PHONE)
+    label(page, long_review)
+    for part in (".verdict", ".meter", ".strongest >> nth=0"):
+        top, bottom = top_and_bottom(page.locator(part))
+        assert 0 < top < bottom < PHONE["height"], part
+    words = page.locator("#words")
+    assert words.evaluate("node => node.scrollHeight > 2 * node.clientHeight")
+    assert top_and_bottom(words)[0] > top_and_bottom(page.locator("#summary"))[1]
+    page_size = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    )
+    assert page_size[0] <= PHONE["width"]
+    assert page_size[1] < 2 * PHONE["height"]
+
+
+def test_on_a_desktop_text_and_answer_stand_side_by_side(page, long_review):
+    label(page, long_review)
+    text, summary = page.locator("#text").bounding_box(), page.locator("#summary").bounding_box()
+    assert text["x"] + text["width"] < summary["x"]
+    assert abs(text["y"] - summary["y"]) < 100
+    assert top_and_bottom(page.locator("#words"))[1] < DESKTOP["height"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_is_readable(page, scheme):
+    def check(*expected):
+        contrasts = page.evaluate(CONTRASTS)
+        shown = [item["text"].strip() for item in contrasts]
+        assert all(any(text in item for item in shown) for text in expected), shown
+        assert [item for item in contrasts if item["ratio"] < 4.5] == []
+
+    page.emulate_media(color_scheme=scheme)
+    check("Is this review positive?", "Ctrl+Enter", "API documentation", "It appears here")
+    label(page, REVIEW)
+    check("wonderful", "boring,", "Strongest for", "Model version 7", "Label it")
+    page.get_by_role("button", name="Yes, that is right").click()
+    expect(page.locator("#feedback-state")).not_to_be_empty()
+    check("Thank you")
+    label(page, "A boring, awful waste of time.")
+    check("negative, ")
+    label(page, "long " * 5000)
+    check("characters")
+    assert refusals(page)
+
+
 def test_the_keyboard_alone_is_enough(page):
+    def focused():
+        return page.evaluate("document.activeElement.id || document.activeElement.textContent")
+
     page.keyboard.press("Tab")
-    page.keyboard.press("Control+A")
+    assert focused() == "API documentation"
+    page.keyboard.press("Tab")
     page.keyboard.type("Dull and badly acted.")
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#result")).to_contain_text("negative")
+    expect(page.locator(".verdict")).to_contain_text("negative")
+    assert focused() == "text"
+    for _ in page.locator(".example").all():
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#words")).to_contain_text("Wonderful")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.id") == "send"
+    page.keyboard.press("Enter")
+    assert focused() == "send"
+    page.wait_for_function("send.getAttribute('aria-disabled') === 'false'")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#feedback-state")).to_contain_text("Thank you")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Yes, that is right"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert focused() == "words"
+    outline = page.locator("#words").evaluate("node => getComputedStyle(node).outlineStyle")
+    assert outline == "solid"
 
 
-def test_screen_readers_hear_the_result_and_every_control_has_a_name(page):
-    assert page.locator("#result").get_attribute("aria-live") == "polite"
-    page.get_by_role("button", name="Label it").click()
-    expect(page.locator("#result")).to_contain_text("positive")
-    meter = page.get_by_role("meter")
-    assert "percent" in meter.get_attribute("aria-label")
-    expect(page.get_by_role("textbox", name="A film review, in English")).to_be_visible()
+def test_screen_readers_hear_the_summary_and_every_control_has_a_name(page):
+    label(page, REVIEW)
+    summary = page.get_by_role("status").filter(has=page.locator(".verdict"))
+    assert summary.get_attribute("aria-live") == "polite"
+    # Two thousand words are not to be read out with it.
+    assert summary.locator("#words").count() == 0
     # Colour is not the only sign: the strongest words are also said in words.
-    expect(page.locator("#result")).to_contain_text("Strongest words: ")
+    expect(summary).to_contain_text("Strongest for positive: ")
+    for role in ("textbox", "button", "link", "meter", "group"):
+        for control in page.get_by_role(role).all():
+            expect(control).to_have_accessible_name(re.compile(r"\w"))
 
 
-def test_an_error_is_shown_in_plain_words(page):
-    page.locator("#text").evaluate("node => { node.removeAttribute('maxlength') }")
-    page.locator("#text").fill("long " * 5000)
-    page.get_by_role("button", name="Label it").click()
-    expect(page.locator(".error")).to_contain_text("characters")
+def test_a_text_that_is_refused_is_explained(page):
+    for text, reason in (("   ", "blank"), ("long " * 5000, "characters")):
+        label(page, text)
+        expect(page.locator(".error")).to_contain_text(reason)
+        expect(page.get_by_role("textbox")).to_have_attribute("aria-invalid", "true")
+        expect(page.locator("#words")).to_be_hidden()
+    assert len(refusals(page)) == 2
+    label(page, REVIEW)
+    expect(page.get_by_role("textbox")).to_have_attribute("aria-invalid", "false")
 
 
-def test_text_is_never_taken_for_markup(page):
-    page.locator("#text").fill("<img src=x onerror=document.title='hacked'> great")
-    page.get_by_role("button", name="Label it").click()
-    expect(page.locator("#result")).to_contain_text("sure")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_without_a_champion_the_page_says_at_once_how_to_make_one(
+    browser, api_without_champion, scheme
+):
+    with opened(browser, api_without_champion) as page:
+        page.emulate_media(color_scheme=scheme)
+        for _ in range(2):
+            expect(page.locator(".error")).to_contain_text("champion")
+            expect(page.locator(".error code").first).to_contain_text("sentiment-cli train")
+            assert [item for item in page.evaluate(CONTRASTS) if item["ratio"] < 4.5] == []
+            label(page, REVIEW)
+        assert refusals(page)
+
+
+def test_an_api_that_is_gone_is_named(page):
+    page.route("**/explain", lambda route: route.abort())
+    label(page, REVIEW)
+    expect(page.locator(".error")).to_have_text("The API does not answer.")
+    page.failures.clear()
+
+
+def test_an_answer_that_is_no_json_is_no_riddle(page):
+    page.route("**/explain", lambda route: route.fulfill(status=502, body="<h1>Bad</h1>"))
+    label(page, REVIEW)
+    expect(page.locator(".error")).to_have_text("The API answered with status 502.")
+    assert refusals(page)
+
+
+def test_the_documentation_is_linked(page, api):
+    href = page.get_by_role("link", name="API documentation").get_attribute("href")
+    assert href == "docs"  # relative, so that it works behind a prefix too
+    assert api.get(f"/{href}").is_success
+
+
+def test_text_is_never_taken_for_markup_and_no_script_but_its_own_runs(page, api):
+    label(page, "<img src=x onerror=document.title='hacked'> great")
+    expect(page.locator(".verdict")).to_contain_text("sure")
     assert page.title() == "Sentiment"
-    assert page.locator("#result img").count() == 0
+    assert page.locator("main img").count() == 0
+    policy = api.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy

@@ -18,11 +18,12 @@ from sentiment_cli.stack.environment import (
     write_store_config,
 )
 from sentiment_cli.stack.health import check_part
-from sentiment_cli.stack.supervisor import procfile
+from sentiment_cli.stack.supervisor import find_store, procfile
 from sentiment_train.registry import Registry
 from sentiment_train.results import LoggedModel
 from tests.support import BIN, ROOT, Process, eventually, free_port
 
+RETRY_DELAYS = "[0.5, 0.5, 1, 1]"
 PARTS_IN_ORDER = ("postgres", "s3", "mlflow", "prefect", "worker")
 
 
@@ -45,7 +46,11 @@ class Stack:
         self.settings = make_settings(root / "stack")
         self.client_environment = os.environ | client_environment(self.settings)
         self.client_environment["SENTIMENT_HOME"] = str(root / "home")
-        environment = server_environment(self.settings) | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+        # As often as in production, but sooner.
+        self.client_environment |= {"TRAIN_RETRY_DELAY_SECONDS": RETRY_DELAYS}
+        environment = server_environment(self.settings, find_store()) | {
+            "PREFECT_WORKER_QUERY_SECONDS": "1", "TRAIN_RETRY_DELAY_SECONDS": RETRY_DELAYS,
+        }  # fmt: skip
         write_store_config(self.settings)
         commands = procfile()
         self.parts = {

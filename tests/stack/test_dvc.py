@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from sentiment_cli.dvc_remote import point_default_remote
 from sentiment_core.object_store import s3_client
 from tests.support import BIN, ROOT
 
@@ -20,18 +21,14 @@ class Repository:
 
     def __init__(self, folder, stack):
         self.folder = folder
+        # Neither keys nor address: DVC has them from where `stack env --write` puts them.
         self.environment = os.environ | {
-            name: stack.client_environment[name]
-            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
-        }
-        self.environment |= {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1",
             "SENTIMENT_HOME": str(folder.parent / f"{folder.name}-home"),
             "GIT_AUTHOR_NAME": "Test", "GIT_AUTHOR_EMAIL": "test@example.org",
             "GIT_COMMITTER_NAME": "Test", "GIT_COMMITTER_EMAIL": "test@example.org",
         }  # fmt: skip
-        endpoint = stack.client_environment["MLFLOW_S3_ENDPOINT_URL"]
-        self.run("dvc", "remote", "modify", "--local", "minio", "endpointurl", endpoint)
+        assert point_default_remote(folder, stack.client_environment).name == "minio"
 
     def run(self, *command, exit_code=0, **environment):
         result = subprocess.run(
@@ -115,7 +112,10 @@ def test_data_is_pushed_and_pulled_in_a_fresh_clone(project, stack, tmp_path):
 def test_what_goes_wrong_on_the_way_is_an_error(project, stack, tmp_path, monkeypatch):
     project.run("dvc", "push")
     fresh = clone(project.folder, tmp_path / "fresh", stack)
-    text = fresh.run("dvc", "pull", exit_code=None, AWS_SECRET_ACCESS_KEY="wrong")
+    secret = stack.client_environment["AWS_SECRET_ACCESS_KEY"]
+    fresh.run("dvc", "remote", "modify", "--local", "minio", "secret_access_key", "wrong")
+    text = fresh.run("dvc", "pull", exit_code=None)
+    fresh.run("dvc", "remote", "modify", "--local", "minio", "secret_access_key", secret)
     assert "SignatureDoesNotMatch" in text or "credential" in text.lower() or "403" in text
     fresh.run("dvc", "remote", "modify", "--local", "minio", "url", "s3://nowhere")
     fresh.run("dvc", "pull", exit_code=None)
@@ -140,7 +140,8 @@ def test_what_goes_wrong_on_the_way_is_an_error(project, stack, tmp_path, monkey
     assert fresh.read(DATA) == project.read(DATA)
 
 
-def test_a_version_tells_how_it_was_made_and_is_made_again(project):
+def test_a_version_tells_how_it_was_made_and_is_made_again(project, stack):
+    project.run("dvc", "push")
     info = json.loads(project.run("sentiment-cli", "model-info", "1", "--json"))
     lock = project.read("dvc.lock").decode()
     assert info["run_tags"]["data.md5"] in lock
@@ -154,7 +155,10 @@ def test_a_version_tells_how_it_was_made_and_is_made_again(project):
     text = project.run("sentiment-cli", "reproduce", newest)
     commit = project.run("git", "rev-parse", "HEAD").strip()
     assert f"git checkout {commit}" in text
-    assert f"dvc pull {DATA}" in text
+    assert f"dvc pull -r minio {DATA}" in text
+    pulled = clone(project.folder, project.folder.parent / "pulled", stack)
+    pulled.run("dvc", "pull", "-r", "minio", DATA)
+    assert pulled.read(DATA) == project.read(DATA)
     # What the caller's uv works on is not what the clone's works on.
     callers = project.folder.parent / "environment-of-the-caller"
     verify = ("sentiment-cli", "reproduce", newest, "--verify", "--json")

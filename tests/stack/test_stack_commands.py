@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sentiment_cli.stack.supervisor import check_ports
 from tests.stack.conftest import as_variables, make_settings
 from tests.support import BIN, ROOT, eventually
 
@@ -40,8 +42,13 @@ class Project:
         return result.stdout + result.stderr
 
     def use_stack(self):
-        """What `stack env >> .env` does."""
-        (self.root / ".env").write_text(self.cli("stack", "env"))
+        """Let every command of the project use the stack."""
+        self.cli("stack", "env", "--write")
+
+    def use_another_shell(self):
+        """It knows the folder, and none of the ports."""
+        for name in [name for name in self.environment if name.endswith("_PORT")]:
+            del self.environment[name]
 
     def predict(self):
         answer = httpx.post(
@@ -81,8 +88,13 @@ def test_outside_of_the_project_it_says_where_to_go(project):
 
 
 def test_the_whole_life_of_a_stack(project):
-    assert "The stack runs:" in project.cli("stack", "up")
-    assert "runs already" in project.cli("stack", "up")
+    started = project.cli("stack", "up")
+    assert "The stack runs:" in started
+    assert "sentiment-cli train --champion" in started
+    project.use_another_shell()
+    again = project.cli("stack", "up")
+    assert "runs already" in again
+    assert f"http://localhost:{project.settings.mlflow_port}" in again
     project.use_stack()
     project.cli("train", "--champion", "--samples", 300)
     versions = project.cli("list-versions", "--json")
@@ -99,6 +111,8 @@ def test_the_whole_life_of_a_stack(project):
     project.cli("stack", "status", exit_code=1)
     assert "is no backup" in project.cli("stack", "restore", "home", "--yes", exit_code=1)
 
+    assert "sentiment-cli stack up" in project.cli("stack", "env", exit_code=1)
+
     # Elsewhere, from the backup alone: the same versions, the same predictions.
     project.use_home("elsewhere")
     project.cli("stack", "restore", "backup", "--yes")
@@ -107,3 +121,10 @@ def test_the_whole_life_of_a_stack(project):
     assert project.cli("list-versions", "--json") == versions
     assert eventually(project.predict) == prediction
     assert "A fine film" in project.cli("predict", "A fine film")
+
+    # A supervisor that was killed leaves parts behind, which hold the ports.
+    record = json.loads((project.settings.folder / "stack.json").read_text())
+    os.kill(record["pid"], signal.SIGKILL)
+    assert "does not run" in project.cli("stack", "env", exit_code=1)
+    assert "is stopped" in project.cli("stack", "down")
+    check_ports(project.settings)

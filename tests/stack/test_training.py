@@ -93,7 +93,10 @@ def test_a_worker_trains_and_prefect_shows_how(stack):
     logs = stack.api_post(
         "/logs/filter", logs={"flow_run_id": {"any_": [runs[0]["id"]]}, "level": {"ge_": 20}}
     )
-    assert any("Finished in state Completed" in entry["message"] for entry in logs)
+    messages = "\n".join(entry["message"] for entry in logs)
+    assert "Finished in state Completed" in messages
+    assert "held-out reviews: accuracy" in messages
+    assert ": promoted (there was no champion)" in messages
 
     failed = stack.cli("train", "--remote", "--data-path", "nowhere.csv", exit_code=1)
     assert "ended as Failed" in failed

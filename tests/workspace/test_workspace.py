@@ -41,8 +41,31 @@ def test_the_changelog_knows_the_version(name):
     assert f"## {PROJECTS[name]['version']}" in changelog
 
 
-def test_the_env_example_names_every_setting():
+def names_in_the_example():
     example = (ROOT / ".env.example").read_text()
+    return re.findall(r"^#?([A-Z][A-Z0-9_]*)=", example, re.MULTILINE)
+
+
+def test_the_env_example_names_every_setting():
+    names = set(names_in_the_example())
     for path in (ROOT / "packages").glob("*/src/*/settings.py"):
-        for field in re.findall(r"^    (\w+): [^=\n]+= Field", path.read_text(), re.MULTILINE):
-            assert field.upper() in example, f"{field} of {path.name}"
+        text = path.read_text()
+        prefix = re.search(r'env_prefix="(\w+)"', text)
+        fields = re.findall(r"^    (\w+): [^=\n]+= Field", text, re.MULTILINE)
+        assert fields, path
+        expected = {f"{prefix[1] if prefix else ''}{field}".upper() for field in fields}
+        assert expected - names == set(), path
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("docker-compose*.yml")), ids=lambda p: p.name)
+def test_the_env_example_names_every_variable_of_the_containers(file):
+    text = re.sub(r"^\s*#.*", "", file.read_text(), flags=re.MULTILINE)
+    # $$NAME is the container's own shell's.
+    read = set(re.findall(r"(?<!\$)\$\{?([A-Z][A-Z0-9_]*)", text))
+    assert len(read) > 5
+    assert read - set(names_in_the_example()) == set()
+
+
+def test_the_env_example_names_nothing_twice():
+    names = names_in_the_example()
+    assert sorted(names) == sorted(set(names))

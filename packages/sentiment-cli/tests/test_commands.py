@@ -1,21 +1,36 @@
 """Every command on the real flow, registry and reviews."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sentiment_core.params import load_params
+from sentiment_train.testing import copy_home
 
 pytestmark = pytest.mark.filterwarnings("default")  # Prefect's and MLflow's own warnings
 
 
+@pytest.fixture(scope="session")
+def trained_projects(tmp_path_factory):
+    """A folder for the one project that is trained in, and copied."""
+    return tmp_path_factory.mktemp("trained")
+
+
 @pytest.fixture
-def trained(cli):
+def trained(cli, tmp_path, trained_projects):
     """Version 1 is weak and the champion before version 2."""
-    cli("prepare-data", "--samples", 200, "--output", "weak.csv")
-    cli("train", "--champion", "--data-path", "weak.csv")
-    cli("train", "--champion", "--samples", 1000)
+    original = trained_projects / "project"
+    if not original.exists():
+        cli("prepare-data", "--samples", 200, "--output", "weak.csv")
+        cli("train", "--champion", "--data-path", "weak.csv")
+        cli("train", "--champion", "--samples", 1000)
+        copy_home(tmp_path / "home", trained_projects / "home")
+        shutil.copytree(tmp_path, original, ignore=shutil.ignore_patterns("home"))
+    else:
+        shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+        copy_home(trained_projects / "home", tmp_path / "home")
     return cli
 
 
@@ -38,6 +53,11 @@ def test_train_prints_what_the_documentation_shows(cli, tmp_path):
 
 def test_train_without_promotion_or_registration_says_so(cli):
     result = cli("train", "--samples", 200)
+    assert (
+        "Status: Registered (promote with --champion, or mark it with --challenger)"
+        in result.stdout
+    )
+    result = cli("train", "--samples", 200, "--challenger")
     assert "Status: Registered as challenger (promote with --champion)" in result.stdout
     result = cli("train", "--samples", 200, "--no-register")
     assert "Status: Logged, not registered" in result.stdout
@@ -153,26 +173,63 @@ def test_nothing_to_label_is_a_plain_error(trained, tmp_path, arguments, message
     assert message in trained(*arguments, exit_code=1, stdin="\n \n").stderr
 
 
-def test_prepare_data_keeps_an_existing_file(cli):
+def test_prepare_data_keeps_what_is_asked_for_and_makes_the_rest_again(cli, tmp_path):
     made = cli("prepare-data", "--samples", 40, "--json")
-    assert made["created"] is True
-    assert made["rows"] == 40
-    kept = cli("prepare-data", "--samples", 60, "--json")
-    assert kept == {"path": "data/imdb_sample.csv", "rows": 40, "created": False}
-    assert "use --force" in cli("prepare-data").stdout
-    forced = cli("prepare-data", "--samples", 60, "--force", "--seed", 7)
-    assert "60 reviews (30 positive)" in forced.stdout
+    assert (made["created"], made["rows"], made["source_name"]) == (True, 40, "package")
+    kept = cli("prepare-data", "--samples", 40, "--json")
+    assert kept == made | {"created": False}
+    assert "Kept data/imdb_sample.csv: 40 reviews" in cli("prepare-data", "--samples", 40).stdout
+    again = cli("prepare-data", "--samples", 60, "--seed", 7).stdout
+    assert "60 reviews (30 positive)" in again
+    assert "It was there, but with samples 40, not 60; seed 42, not 7" in again
+    assert "Licence: MIT for the wheel" in again
+
+    (tmp_path / "data/imdb_sample.csv").write_text("text,label\nmine,1\n")
+    refused = cli("prepare-data", "--samples", 60, exit_code=1)
+    assert "was changed since prepare-data made it, so it is kept" in refused.stderr
+    assert cli("prepare-data", "--samples", 60, "--force", "--json")["created"] is True
 
 
 def test_prepare_data_takes_the_users_own_file(cli, tmp_path):
     rows = "".join(f"film {i},{i % 2}\n" for i in range(40))
     (tmp_path / "own.csv").write_text("text,label\n" + rows)
-    made = cli(
-        "prepare-data", "--source", "csv", "--input", "own.csv", "--samples", 30, "--output",
-        "x.csv", "--json",
-    )  # fmt: skip
+    options = ("--samples", 30, "--output", "x.csv")
+    made = cli("prepare-data", "--source", "csv", "--input", "own.csv", *options, "--json")
     assert made["source"] == "CSV file own.csv"
-    cli("prepare-data", "--source", "csv", "--output", "y.csv", exit_code=1)
+    assert cli("prepare-data", "--input", "own.csv", *options, "--json")["created"] is False
+
+    missing = cli(
+        "prepare-data", "--source", "csv", "--input", "missing.csv", *options, exit_code=1
+    )
+    assert "No input file missing.csv" in missing.stderr
+    cli("prepare-data", "--source", "csv", *options, exit_code=1)
+    cli("prepare-data", "--source", "hub", "--input", "own.csv", *options, exit_code=2)
+
+
+def test_train_takes_the_data_that_the_parameters_name(cli, tmp_path):
+    cli("prepare-data", "--samples", 40)
+    params = (tmp_path / "params.yaml").read_text().replace("samples: 2000", "samples: 60")
+    (tmp_path / "params.yaml").write_text(params)
+    result = cli("train")
+    assert "made again: it had samples 40, not 60" in result.stderr
+    assert "made again" not in cli("train").stderr
+
+    (tmp_path / "own.csv").write_text(
+        "text,label\n" + "".join(f"film {i} is fine,{i % 2}\n" for i in range(40))
+    )
+    named = cli("train", "--data-path", "own.csv")
+    assert "not used: data.source (package), data.samples (60)" in named.stderr
+    versions = cli("compare", "1", "3", "--json")["versions"]
+    names = ("data.source", "data.samples", "data.path")
+    assert [[info["params"][name] for name in names] for info in versions] == [
+        ["package", "60", "data/imdb_sample.csv"],
+        ["csv", "None", "own.csv"],
+    ]
+    own = (tmp_path / "own.csv").read_bytes()
+    (tmp_path / "data/imdb_sample.csv").write_bytes(own)
+    refused = cli("train", exit_code=1)
+    assert "add --data-path data/imdb_sample.csv" in refused.stderr
+    assert (tmp_path / "data/imdb_sample.csv").read_bytes() == own
 
 
 def test_the_doctor_finds_what_is_wrong_and_what_is_only_missing(cli, tmp_path):
@@ -196,6 +253,7 @@ def test_the_doctor_is_content_after_a_training(trained):
         (["train", "--data-path", "none.csv"], 1, "No data file none.csv"),
         (["train", "--params", "none.yaml"], 1, "No parameter file none.yaml"),
         (["train", "--champion", "--no-register"], 2, "drop --no-register"),
+        (["train", "--challenger", "--no-register"], 2, "drop --no-register"),
         (["train", "--samples", "40", "--data-path", "x.csv"], 2, "drop --data-path"),
         (["train", "--samples", "90000"], 1, "ask for at most"),
         (["train", "--samples", "3"], 2, "20"),

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentiment_core import scorer as scorer_module
-from sentiment_core.attribution import attribute_words
+from sentiment_core.attribution import attribute_words, strongest_words
 from sentiment_core.conversion import pipeline_from_scorer, scorer_from_pipeline
 from sentiment_core.errors import ScorerError
 from sentiment_core.pipeline import fit_pipeline
-from sentiment_core.scorer import END_OF_KEYS, LinearScorer
+from sentiment_core.scorer import END_OF_KEYS, Explanation, LinearScorer, TermContribution
 from sentiment_core.scorer_file import pack, unpack
 
 WORDS = ["good", "bad", "film", "not", "the", "plot", "très", "дом", "是", "10", "a", "i"]
@@ -217,3 +217,26 @@ def test_words_are_shown_as_written_unless_markup_runs_across_spaces(scorer):
 
     assert shown("GOOD, film!") == ["GOOD,", "film!"]
     assert shown("<a b='c d'>good</a> film") == ["good", "film"]
+
+
+def explanation_of(**contributions):
+    terms = [
+        TermContribution(term.replace("_", " "), 1, value) for term, value in contributions.items()
+    ]
+    return Explanation(0.5, 0.0, 0.0, terms)
+
+
+def test_what_function_words_share_goes_to_the_word_that_speaks():
+    explanation = explanation_of(loved=1.0, loved_the=0.5, of_the=0.2, not_good=-0.4)
+    text = "Loved the end of the not good film."
+    words = attribute_words(text, explanation, max_ngram=2)
+    assert [(word.word, pytest.approx(word.contribution)) for word in words] == [
+        ("Loved", 1.5), ("the", 0), ("end", 0), ("of", 0.1), ("the", 0.1),
+        ("not", -0.2), ("good", -0.2), ("film.", 0),
+    ]  # fmt: skip
+
+
+def test_strongest_words_are_clean_and_named_once():
+    explanation = explanation_of(waste=-2.0, waste_of=-1.0, the=-5.0, a_fine=0.5, film=0.0)
+    assert strongest_words(explanation, limit=5) == [("waste", -3.0), ("fine", 0.5)]
+    assert strongest_words(explanation, limit=1) == [("waste", -3.0)]

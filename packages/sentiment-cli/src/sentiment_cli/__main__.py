@@ -1,5 +1,15 @@
-"""``python -m sentiment_cli``."""
+"""The command as installed, and ``python -m sentiment_cli``."""
 
-from sentiment_cli.app import main
+from sentiment_cli.interruption import interruption
 
-main()
+
+def main() -> None:
+    """Run the command line; its libraries are imported under the guard already."""
+    with interruption.watched():
+        from sentiment_cli.app import app
+
+        app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """The root of the command line. Heavy libraries are imported inside the commands."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final
 
 import typer
 
@@ -19,7 +20,6 @@ from sentiment_cli.exits import PlainErrorsGroup
 app = typer.Typer(
     cls=PlainErrorsGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,25 +47,56 @@ def root(
     """
 
 
-app.command("quickstart", rich_help_panel="Train")(train.quickstart)
-app.command("prepare-data", rich_help_panel="Train")(data.prepare_data)
-app.command("train", rich_help_panel="Train")(train.train)
-app.command("predict", rich_help_panel="Use")(predict.predict)
-app.command("model-info", rich_help_panel="Models")(registry.model_info)
-app.command("list-versions", rich_help_panel="Models")(registry.list_versions)
-app.command("compare", rich_help_panel="Models")(registry.compare)
-app.command("reproduce", rich_help_panel="Models")(reproduce.reproduce)
-app.command("set-alias", rich_help_panel="Models")(registry.set_alias)
-app.command("delete-alias", rich_help_panel="Models")(registry.delete_alias)
-app.command("rollback", rich_help_panel="Models")(registry.rollback)
-app.command("export-champion", rich_help_panel="Models")(registry.export_champion)
-app.command("doctor", rich_help_panel="Operate")(doctor.doctor)
-app.command("init-storage", rich_help_panel="Operate")(storage.init_storage)
-app.command("backup-storage", rich_help_panel="Operate")(storage.backup_storage)
-app.command("restore-storage", rich_help_panel="Operate")(storage.restore_storage)
+_COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
+    ("Train", "quickstart", train.quickstart, "sentiment-cli quickstart"),
+    (
+        "Train",
+        "prepare-data",
+        data.prepare_data,
+        "sentiment-cli prepare-data --source csv --input mine.csv --output data/mine.csv",
+    ),
+    ("Train", "train", train.train, "sentiment-cli train --champion --samples 5000"),
+    ("Use", "predict", predict.predict, "sentiment-cli predict 'A fine film' --explain"),
+    ("Models", "model-info", registry.model_info, "sentiment-cli model-info champion"),
+    ("Models", "list-versions", registry.list_versions, "sentiment-cli list-versions --json"),
+    ("Models", "compare", registry.compare, "sentiment-cli compare champion 7"),
+    ("Models", "reproduce", reproduce.reproduce, "sentiment-cli reproduce 7 --verify"),
+    (
+        "Models",
+        "set-alias",
+        registry.set_alias,
+        "sentiment-cli set-alias --version 7 --alias champion",
+    ),
+    (
+        "Models",
+        "delete-alias",
+        registry.delete_alias,
+        "sentiment-cli delete-alias --alias challenger",
+    ),
+    ("Models", "rollback", registry.rollback, "sentiment-cli rollback"),
+    (
+        "Models",
+        "export-champion",
+        registry.export_champion,
+        "sentiment-cli export-champion --to s3://models",
+    ),
+    ("Operate", "doctor", doctor.doctor, "sentiment-cli doctor"),
+    ("Operate", "init-storage", storage.init_storage, "sentiment-cli init-storage --timeout 10"),
+    (
+        "Operate",
+        "backup-storage",
+        storage.backup_storage,
+        "sentiment-cli backup-storage backups/buckets",
+    ),
+    (
+        "Operate",
+        "restore-storage",
+        storage.restore_storage,
+        "sentiment-cli restore-storage backups/buckets --yes",
+    ),
+]
+"""Panel of the help, name, function, and an example of how it is used."""
+
+for _panel, _name, _function, _example in _COMMANDS:
+    app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_function)
 app.add_typer(stack.app, name="stack", rich_help_panel="Operate")
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -4,15 +4,20 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import httpx
+from pydantic import ValidationError
 
+from sentiment_cli.foreign_errors import describe_keys, describe_mistake
 from sentiment_core.dataset import load_dataset
 from sentiment_core.errors import SentimentError
 from sentiment_core.params import load_params
 from sentiment_core.registry_names import CHAMPION
 from sentiment_train.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from sentiment_cli.settings import StackSettings
 
 _TIMEOUT_SECONDS: Final = 5.0
 Status = Literal["ok", "note", "failed"]
@@ -56,10 +61,15 @@ def run_checks(settings: TrainSettings, params_path: Path) -> list[CheckResult]:
 
 
 def _home(settings: TrainSettings) -> CheckResult:
-    if os.access(settings.home, os.W_OK):
-        return CheckResult("state folder", "ok", str(settings.home))
+    # What is not there yet is made in the nearest folder that is.
+    folders = (settings.home, *settings.home.parents)
+    nearest = next(folder for folder in folders if folder.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        made = "" if nearest == settings.home else ", made when it is needed"
+        return CheckResult("state folder", "ok", f"{settings.home}{made}")
     advice = "Set SENTIMENT_HOME to a folder that you may write to."
-    return CheckResult("state folder", "failed", f"{settings.home} is not writable", advice)
+    detail = f"{settings.home} cannot be written to"
+    return CheckResult("state folder", "failed", detail, advice)
 
 
 def _params(path: Path) -> CheckResult:
@@ -103,7 +113,9 @@ def _store() -> CheckResult:
     try:
         found = {bucket["Name"] for bucket in s3_client().list_buckets()["Buckets"]}
     except (BotoCoreError, ClientError) as error:
-        advice = "Start the store, or correct MLFLOW_S3_ENDPOINT_URL and the AWS_* keys."
+        if message := describe_keys(error):
+            return CheckResult("artifact store", "failed", message)
+        advice = "Start the store, or correct MLFLOW_S3_ENDPOINT_URL."
         return CheckResult("artifact store", "failed", f"{endpoint}: {error}", advice)
     missing = [bucket for bucket in BUCKETS if bucket not in found]
     if missing:
@@ -113,23 +125,53 @@ def _store() -> CheckResult:
 
 
 def _local_stack() -> list[CheckResult]:
-    """Look at the parts that no client talks to, where the local stack runs."""
-    from sentiment_cli.settings import StackSettings
-    from sentiment_cli.stack.supervisor import log_file, running_pid
+    """Look at what the local stack runs, or would run, and at the parts that no client talks to."""
+    from sentiment_cli.stack.record import remembered_settings, running_record
 
-    settings = StackSettings()
-    if running_pid(settings) is None:
-        return []
+    try:
+        settings, contradictions = remembered_settings()
+        record = running_record(settings)
+    except (SentimentError, ValidationError) as error:
+        message = describe_mistake(error) or str(error)
+        return [CheckResult("stack", "failed", message)]
+    if record is None:
+        return _stack_programs(settings)
     from sentiment_cli.stack.health import check_part
+    from sentiment_cli.stack.supervisor import log_file
 
-    results = []
-    for part in ("postgres", "worker", "api"):
+    advice = "Unset it, or stop the stack (`sentiment-cli stack down`) to start it otherwise."
+    results = [CheckResult("stack", "note", text, advice) for text in contradictions]
+    versions = {"postgres": f"; {record.postgres}", "s3": f"; {record.store}"}
+    for part in ("postgres", "s3", "worker", "api"):
         problem = check_part(settings, part)
         name = f"stack: {part}"
         if problem is None:
-            results.append(CheckResult(name, "ok", "answers"))
+            results.append(CheckResult(name, "ok", f"answers{versions.get(part, '')}"))
         else:
             results.append(CheckResult(name, "failed", problem, f"See {log_file(settings)}."))
+    return results
+
+
+def _stack_programs(settings: "StackSettings") -> list[CheckResult]:
+    """Name the programs that `stack up` would run, where the stack is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("honcho") is None:
+        return []
+    from sentiment_cli.stack.environment import DATA_FOLDER
+    from sentiment_cli.stack.programs import find_postgres
+    from sentiment_cli.stack.supervisor import find_store
+
+    finders: dict[str, Callable[[], object]] = {
+        "postgres": lambda: find_postgres(settings.folder / DATA_FOLDER),
+        "s3": find_store,
+    }
+    results = []
+    for part, find in finders.items():
+        try:
+            results.append(CheckResult(f"stack: {part}", "ok", f"not started; {find()}"))
+        except SentimentError as error:
+            results.append(CheckResult(f"stack: {part}", "note", str(error)))
     return results
 
 
@@ -162,6 +204,8 @@ def _champion(settings: TrainSettings) -> CheckResult:
             return CheckResult("champion", "note", f"there is no {name} yet", advice)
         registry.load(version)
     except Exception as error:  # noqa: BLE001 - whatever is wrong is the finding
+        if message := describe_mistake(error):
+            return CheckResult("champion", "failed", f"{name}: {message}")
         detail = (str(error) or type(error).__name__).splitlines()[0]
         return CheckResult("champion", "failed", f"{name}: {detail}")
     return CheckResult("champion", "ok", f"{name} is version {version}, and its model is sound")

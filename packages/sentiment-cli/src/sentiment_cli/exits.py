@@ -1,19 +1,18 @@
 """How errors reach the user: one plain sentence on stderr, and an exit code."""
 
 import os
-import signal
 from enum import IntEnum
-from types import FrameType
 from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
 
+from sentiment_cli.interruption import interruption
 from sentiment_core.errors import SentimentError, UnreachableError
 
 
 class ExitCode(IntEnum):
-    """Exit codes of all commands; 2 is wrong usage."""
+    """Exit codes of all commands; 2 is wrong usage, 130 Ctrl-C, 143 SIGTERM."""
 
     OK = 0
     ERROR = 1
@@ -48,9 +47,9 @@ class PlainErrorsGroup(TyperGroup):
         Exit
             With a code other than zero after an expected error.
         """
-        signal.signal(signal.SIGTERM, _exit_in_order)
         try:
-            return super().invoke(ctx)
+            with interruption.guard():
+                return super().invoke(ctx)
         except UnreachableError as error:
             raise _fail(str(error), ExitCode.UNREACHABLE) from error
         except SentimentError as error:
@@ -58,13 +57,16 @@ class PlainErrorsGroup(TyperGroup):
         except BrokenPipeError:
             raise  # the reader has seen enough; the runner ends the process quietly
         except Exception as error:
-            if os.environ.get("SENTIMENT_DEBUG") or not _is_remote(error):
+            if os.environ.get("SENTIMENT_DEBUG"):
+                raise
+            # Imported here, as the libraries that it knows are slow to import.
+            from sentiment_cli.foreign_errors import describe_mistake
+
+            if message := describe_mistake(error):
+                raise _fail(message, ExitCode.ERROR) from error
+            if not _is_remote(error):
                 raise
             raise _fail(_describe_remote(error), ExitCode.UNREACHABLE) from error
-
-
-def _exit_in_order(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _is_remote(error: Exception) -> bool:
@@ -81,7 +83,8 @@ def _describe_remote(error: Exception) -> str:
     what = next(iter(str(error).strip().splitlines()), type(error).__name__)
     if any(sign in what for sign in _NO_ANSWER):
         what = "A server does not answer"
-    return f"{what} ({', '.join(servers)}). Run `sentiment-cli doctor` to see what is down."
+    where = f" ({', '.join(servers)})" if servers else ""
+    return f"{what.rstrip('.')}{where}. Run `sentiment-cli doctor` to see what is down."
 
 
 def _fail(message: str, code: ExitCode) -> typer.Exit:

@@ -1,11 +1,16 @@
 """What commands print: text for people or one JSON value for scripts."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+
+from sentiment_core.errors import SentimentError
+
+_UNLIMITED: Final = 100_000  # columns: no table is wider
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for scripts.")]
 
@@ -28,7 +33,9 @@ def _encode(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on standard output.
+    """Print a table on standard output; no word in it is ever broken.
+
+    On a terminal that is too narrow the terminal breaks lines; in a pipe nothing does.
 
     Parameters
     ----------
@@ -44,8 +51,34 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.text import Text
 
     table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        words = " ".join(row[number] for row in rows).split()
+        table.add_column(column, min_width=max(map(len, words), default=0))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, _UNLIMITED))
+    console.print(table, crop=False, soft_wrap=False)
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr whether to go on, and end the command if not.
+
+    Parameters
+    ----------
+    question : str
+        To be answered with y or n.
+
+    Raises
+    ------
+    SentimentError
+        If nobody is there to answer.
+    Abort
+        If the answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise SentimentError(f"{question} Nobody can answer here: say yes with --yes.")
+    typer.echo(f"{question} [y/N]: ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise typer.Abort

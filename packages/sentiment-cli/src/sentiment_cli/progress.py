@@ -1,29 +1,5 @@
-"""Signs of life on the terminal; nothing where there is none."""
+"""Signs of life while a command works: those of the training package, which downloads show too."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from sentiment_train.progress import progress
 
-
-@contextmanager
-def progress(message: str) -> Iterator[Callable[[str], None]]:
-    """Show a moving sign and a message on stderr while work goes on.
-
-    Parameters
-    ----------
-    message : str
-        What is going on.
-
-    Yields
-    ------
-    callable
-        Takes what is being done just now, to stand behind the message.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _detail: None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-
-    with Console(stderr=True).status(message) as status:
-        yield lambda detail: status.update(f"{message}: {escape(detail)}")
+__all__ = ["progress"]

@@ -4,17 +4,19 @@ import ast
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import yaml
 
+from sentiment_cli.dvc_remote import default_remote
 from sentiment_core.errors import SentimentError
 from sentiment_core.params import Params, parse_params
 from sentiment_core.registry_names import SCORER_DIGEST_TAG
@@ -27,6 +29,9 @@ _NOT_INHERITED: Final = (
     # this environment, which the clone's own must not replace
     "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "PREFECT_HOME",
 )  # fmt: skip
+
+
+_PARAMS_FILE: Final = "reproduced.yaml"
 
 
 class ReproductionError(SentimentError):
@@ -45,6 +50,7 @@ class Recipe:
     params: dict[str, Any]
     model_digest: str
     commands: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,8 @@ class Verification:
     actual_digest: str
 
 
-def find_recipe(registry: Registry, info: VersionInfo) -> Recipe:
-    """Read how a version was made.
+def find_recipe(registry: Registry, info: VersionInfo, project: Path) -> Recipe:
+    """Read how a version was made, and where its data is to be had.
 
     Parameters
     ----------
@@ -65,6 +71,8 @@ def find_recipe(registry: Registry, info: VersionInfo) -> Recipe:
         Has the version.
     info : VersionInfo
         The version.
+    project : Path
+        The repository; its commit says whether DVC tracks the data.
 
     Returns
     -------
@@ -85,21 +93,71 @@ def find_recipe(registry: Registry, info: VersionInfo) -> Recipe:
         )
     params = _params_of_run(run.params)
     path = run.tags[DATA_PATH_TAG]
+    md5 = run.tags[DATA_MD5_TAG]
+    data_commands, notes = _data_commands(project, commit, path, md5, params.data.source)
     return Recipe(
         version=info.version,
         commit=commit,
         dirty=run.tags.get(GIT_DIRTY_TAG) == "true",
         data_path=path,
-        data_md5=run.tags[DATA_MD5_TAG],
+        data_md5=md5,
         params=params.model_dump(mode="json"),
         model_digest=run.tags.get(SCORER_DIGEST_TAG, info.tags.get(SCORER_DIGEST_TAG, "")),
         commands=(
             f"git checkout {commit}",
-            f"dvc pull {path}  # or: dvc checkout {path}",
-            f"sentiment-cli reproduce {info.version} --write-params reproduced.yaml",
-            f"sentiment-cli train --data-path {path} --params reproduced.yaml",
+            f"sentiment-cli reproduce {info.version} --write-params {_PARAMS_FILE}",
+            *data_commands,
+            f"sentiment-cli train --data-path {shlex.quote(path)} --params {_PARAMS_FILE}",
         ),
+        notes=notes,
     )
+
+
+def _data_commands(
+    project: Path, commit: str, path: str, md5: str, source: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the commands that bring the data back, each only where it can; and what to know."""
+    target = shlex.quote(path)
+    tracked = _is_tracked(project, commit, path, md5)
+    remote = default_remote(project) if tracked else None
+    if remote and remote.has(md5):
+        return (f"dvc pull -r {shlex.quote(remote.name)} {target}",), ()
+    if tracked and _cached(project, md5).is_file():
+        return (f"dvc checkout {target}",), ()
+    if source != "csv":
+        command = f"sentiment-cli prepare-data --force --params {_PARAMS_FILE} --output {target}"
+        return (command,), ()
+    if _has_digest(project / path, md5):
+        return (), (f"The data is in {path}; DVC has no copy of it.",)
+    place = f" (it has none in its remote {remote.name})" if remote else ""
+    note = f"The data (MD5 {md5}) is neither here nor in DVC{place}: put it to {path} yourself."
+    return (), (note,)
+
+
+def _is_tracked(project: Path, commit: str, path: str, md5: str) -> bool:
+    """Say whether a commit names a file with these bytes as an output that DVC keeps."""
+    if not (project / ".dvc").is_dir():
+        return False
+    locked = _yaml_at(project, commit, "dvc.lock").get("stages", {})
+    added = _yaml_at(project, commit, f"{path}.dvc").get("outs", [])
+    outs = [(out, out.get("path")) for stage in locked.values() for out in stage.get("outs", [])]
+    outs += [(out, PurePosixPath(path).with_name(out.get("path", "")).as_posix()) for out in added]
+    return any(out.get("md5") == md5 and name == path for out, name in outs)
+
+
+def _yaml_at(project: Path, commit: str, name: str) -> dict[str, Any]:
+    git = shutil.which("git")
+    if git is None:
+        return {}
+    shown = subprocess.run(  # noqa: S603 - git, with a commit from the registry
+        [git, "show", f"{commit}:./{name}"], cwd=project, capture_output=True, check=False
+    )
+    content = yaml.safe_load(shown.stdout) if shown.returncode == 0 else None
+    return content if isinstance(content, dict) else {}
+
+
+def _cached(project: Path, md5: str) -> Path:
+    return project / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
 
 
 def params_as_yaml(recipe: Recipe) -> str:
@@ -171,27 +229,26 @@ def _params_of_run(flat: dict[str, str]) -> Params:
 def _fetch_data(recipe: Recipe, project: Path, clone: Path) -> Path:
     target = clone / recipe.data_path
     md5 = recipe.data_md5
-    for source in (
-        project / recipe.data_path,
-        project / ".dvc/cache/files/md5" / md5[:2] / md5[2:],
-    ):
-        if source.is_file() and _md5(source) == md5:
+    for source in (project / recipe.data_path, _cached(project, md5)):
+        if _has_digest(source, md5):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             return target
     if recipe.params["data"]["source"] != "csv":
         _cli(clone, "prepare-data", "--force", "--output", str(target))
-    if not target.is_file() or _md5(target) != md5:
+    if not _has_digest(target, md5):
         raise ReproductionError(
             f"The data of version {recipe.version} ({recipe.data_path}, MD5 {md5}) is not here: "
-            "fetch it with `dvc pull`, or `dvc fetch --all-commits`."
+            f"`sentiment-cli reproduce {recipe.version}` says where it is to be had."
         )
     return target
 
 
-def _md5(path: Path) -> str:
+def _has_digest(path: Path, md5: str) -> bool:
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        return hashlib.file_digest(file, "md5").hexdigest() == md5
 
 
 def _cli(clone: Path, *arguments: str) -> str:

@@ -43,3 +43,19 @@ class StackSettings(BaseSettings):
             "prefect": self.prefect_port,
             "api": self.api_port,
         }
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables that choose exactly these settings.
+
+        Returns
+        -------
+        dict of str to str
+            Secrets included.
+        """
+        ports = {f"STACK_{part.upper()}_PORT": str(port) for part, port in self.ports.items()}
+        return {
+            "STACK_HOME": str(self.folder),
+            **ports,
+            "STACK_S3_ACCESS_KEY": self.s3_access_key,
+            "STACK_S3_SECRET_KEY": self.s3_secret_key.get_secret_value(),
+        }

@@ -4,14 +4,13 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sentiment_cli.foreign_errors import describe_keys
 from sentiment_core.errors import SentimentError, UnreachableError
 from sentiment_core.object_store import s3_client, s3_endpoint
 
 BUCKETS: Final = ("mlflow-artifacts", "models", "data")
 """MLflow's artifacts, exported champions, and DVC's data."""
 
-_REFUSALS: Final = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch",
-                    "InvalidClientTokenId"}  # fmt: skip
 _SERVER_ERROR: Final = 500
 
 
@@ -57,29 +56,19 @@ def init_storage(
 
 
 def _ensure(client: Any, bucket: str, deadline: float) -> bool:
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     place = s3_endpoint() or "AWS S3"
     while True:
         try:
             return _create_if_missing(client, bucket)
-        except NoCredentialsError as error:
-            raise StorageError(
-                "No S3 keys are set: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-            ) from error
-        except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            code = error.response["Error"]["Code"]
-            if code in _REFUSALS or status == 403:
-                raise StorageError(
-                    f"{place} refuses the key {_key(client)} for the bucket {bucket} ({code}): "
-                    "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-                ) from error
-            if status < _SERVER_ERROR:
+        except (BotoCoreError, ClientError) as error:
+            if message := describe_keys(error):
+                raise StorageError(f"Bucket {bucket}: {message}") from error
+            status = _status(error)
+            if status is not None and status < _SERVER_ERROR:
                 raise StorageError(f"{place} refuses the bucket {bucket}: {error}.") from error
             problem: Exception = error
-        except BotoCoreError as error:
-            problem = error
         if time.monotonic() > deadline:
             raise UnreachableError(f"The store {place} does not answer: {problem}") from problem
         time.sleep(0.5)
@@ -105,6 +94,8 @@ def _create_if_missing(client: Any, bucket: str) -> bool:
     return True
 
 
-def _key(client: Any) -> str:
-    credentials = client._request_signer._credentials
-    return str(credentials.access_key) if credentials else "(none)"
+def _status(error: Exception) -> int | None:
+    """Return the status of an answer; None where there was none."""
+    response: dict[str, Any] = getattr(error, "response", {})
+    status: int | None = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status

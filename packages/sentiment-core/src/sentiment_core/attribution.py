@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from sentiment_core.cleaning import tokenize
+from sentiment_core.function_words import FUNCTION_WORDS
 from sentiment_core.scorer import Explanation
 
 
@@ -19,7 +20,8 @@ def attribute_words(
 ) -> list[WordContribution]:
     """Give each word its share of the terms it is part of.
 
-    A term's contribution is divided equally among its occurrences and among the words of each.
+    A term's contribution is divided equally among its occurrences, and among the words of each
+    that say something by themselves: ``loved the`` speaks for ``loved`` alone, ``of the`` for both.
 
     Parameters
     ----------
@@ -38,15 +40,16 @@ def attribute_words(
     """
     words = tokenize(text)
     share = {
-        term.term: term.contribution / term.occurrences / (term.term.count(" ") + 1)
+        term.term: term.contribution / term.occurrences / len(_speakers(term.term.split()))
         for term in explanation.terms
     }
     totals: dict[int, float] = defaultdict(float)
     for start in range(len(words)):
         for end in range(start + 1, min(start + max_ngram, len(words)) + 1):
-            value = share.get(" ".join(words[start:end]), 0.0)
-            for position in range(start, end):
-                totals[position] += value
+            term = words[start:end]
+            value = share.get(" ".join(term), 0.0)
+            for offset in _speakers(term):
+                totals[start + offset] += value
     chunks = text.split()
     parts = [tokenize(chunk) for chunk in chunks]
     if [word for part in parts for word in part] != words:
@@ -57,3 +60,39 @@ def attribute_words(
         result.append(WordContribution(chunk, sum(totals[i] for i in range(position, end))))
         position = end
     return result
+
+
+def strongest_words(explanation: Explanation, *, limit: int) -> list[WordContribution]:
+    """Name the words that made the label, each once, however often it stands in the text.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of a text.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of WordContribution
+        Clean words, the strongest first: each with all of its shares, as `attribute_words` gives
+        them. Function words such as ``a`` and ``of`` are left out.
+    """
+    totals: dict[str, float] = defaultdict(float)
+    for term in explanation.terms:
+        words = term.term.split()
+        speakers = _speakers(words)
+        for offset in speakers:
+            totals[words[offset]] += term.contribution / len(speakers)
+    ranked = sorted(totals.items(), key=lambda item: (-abs(item[1]), item[0]))
+    return [
+        WordContribution(word, contribution)
+        for word, contribution in ranked
+        if contribution and word not in FUNCTION_WORDS
+    ][:limit]
+
+
+def _speakers(words: list[str]) -> list[int]:
+    """Return the positions of the words that a term's contribution belongs to."""
+    speakers = [i for i, word in enumerate(words) if word not in FUNCTION_WORDS]
+    return speakers or list(range(len(words)))

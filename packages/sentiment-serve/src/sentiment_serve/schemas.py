@@ -89,6 +89,13 @@ class Word(_Answer):
     contribution: float
 
 
+class StrongestWord(_Answer):
+    """A clean word, and all of its shares of the terms that it is part of."""
+
+    word: str
+    contribution: float
+
+
 class ExplainAnswer(Prediction):
     """A label taken apart: ``intercept + sum of contributions = decision``."""
 
@@ -96,6 +103,7 @@ class ExplainAnswer(Prediction):
     intercept: float
     terms: list[Term]
     words: list[Word]
+    strongest_words: list[StrongestWord]
 
 
 class HealthAnswer(_Answer):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sentiment_core.dataset import text_fingerprints
+from sentiment_train.provenance import PreparedData, describe_provenance
 
 _OUTLIER_FACTOR: Final = 3.0
 _MAX_IMBALANCE: Final = 0.6
@@ -35,6 +36,7 @@ class DataReport:
     n_positive: int
     median_words: float
     checks: tuple[DataCheck, ...]
+    provenance: PreparedData | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -64,7 +66,12 @@ class DataReport:
             f"<td>{html.escape(check.detail)}<td>{', '.join(map(str, check.rows))}"
             for check in self.checks
         )
+        lines = describe_provenance(self.provenance)
+        provenance = "\n".join(
+            f"<tr><th>{html.escape(name)}<td>{html.escape(text)}" for name, text in lines.items()
+        )
         return _PAGE.format(
+            provenance=provenance,
             rows=rows,
             n_rows=self.n_rows,
             n_positive=self.n_positive,
@@ -89,17 +96,23 @@ _PAGE: Final = """\
 <tr><th>Check<th>Level<th>Finding<th>First rows
 {rows}
 </table>
+<h2>Provenance</h2>
+<table>
+{provenance}
+</table>
 </html>
 """
 
 
-def check_data(frame: pd.DataFrame) -> DataReport:
+def check_data(frame: pd.DataFrame, provenance: PreparedData | None = None) -> DataReport:
     """Check a data set that can be read: duplicates, balance, lengths, contradicting labels.
 
     Parameters
     ----------
     frame : DataFrame, shape (n_reviews, 2)
         As returned by `sentiment_core.dataset.load_dataset`, which refuses a wrong schema.
+    provenance : PreparedData, optional
+        Where the reviews come from, if that is known.
 
     Returns
     -------
@@ -120,6 +133,7 @@ def check_data(frame: pd.DataFrame) -> DataReport:
             _check_balance(labels),
             _check_lengths(words),
         ),
+        provenance=provenance,
     )
 
 

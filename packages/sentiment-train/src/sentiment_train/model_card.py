@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sentiment_core.evaluation import Evaluation
 from sentiment_core.params import Params
+from sentiment_train.provenance import PreparedData, describe_provenance
 
 _TEMPLATE = """\
 # {name}
@@ -18,6 +19,8 @@ texts are outside of what it was evaluated on. It was made to sort opinions, not
 
 ## Data
 
+| file | {path} |
+| --- | --- |
 {data}
 
 Reviews are split by text, so that no held-out review was seen in training
@@ -44,7 +47,8 @@ Reviews are split by text, so that no held-out review was seen in training
 def write_model_card(
     *,
     name: str,
-    data: str,
+    path: str,
+    provenance: PreparedData | None,
     rows: tuple[int, int],
     evaluation: Evaluation,
     params: Params,
@@ -57,8 +61,10 @@ def write_model_card(
     ----------
     name : str
         Registered model.
-    data : str
-        Where the reviews come from.
+    path : str
+        The data file.
+    provenance : PreparedData or None
+        Where the reviews come from, if that is known.
     rows : (int, int)
         Training and held-out rows.
     evaluation : Evaluation
@@ -77,7 +83,8 @@ def write_model_card(
     """
     return _TEMPLATE.format(
         name=name,
-        data=data,
+        path=path,
+        data=table_rows(describe_provenance(provenance)),
         train_rows=rows[0],
         test_rows=rows[1],
         metrics=table_rows({name: f"{value:.4f}" for name, value in evaluation.metrics().items()}),

@@ -67,7 +67,7 @@ class Registry:
         self._client = MlflowClient()
 
     def register(self, model: LoggedModel) -> str:
-        """Register a logged model as a new version and make it the challenger.
+        """Register a logged model as a new version, without any alias.
 
         A repeated call for the same run returns the version that it already has.
 
@@ -87,9 +87,7 @@ class Registry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         existing = self.version_of_run(model.run_id)
-        version = existing.version if existing else str(self._create_version(model).version)
-        self.set_alias(CHALLENGER, version)
-        return version
+        return existing.version if existing else str(self._create_version(model).version)
 
     def _create_version(self, model: LoggedModel) -> ModelVersion:
         return self._client.create_model_version(
@@ -279,6 +277,8 @@ class Registry:
     def roll_back(self) -> tuple[str, str]:
         """Make the previous champion the champion again; the two change places.
 
+        No other alias moves.
+
         Returns
         -------
         former, restored : str
@@ -294,11 +294,13 @@ class Registry:
         if former is None or restored is None or former == restored:
             raise RegistryError(f"{self.name} has no previous champion to roll back to.")
         self.load(restored)
-        self.make_champion(restored)
+        self._let_serve(restored)
         return former, restored
 
     def make_champion(self, version: str) -> None:
         """Let a version serve, and remember the former champion as `previous`.
+
+        A challenger that becomes champion is no longer the challenger; another one stays it.
 
         Parameters
         ----------
@@ -310,13 +312,38 @@ class Registry:
         RegistryError
             If it does not.
         """
-        aliases = self.aliases()
-        former = aliases.get(CHAMPION)
+        self._let_serve(version)
+        # Read afresh: somebody may have marked another version in between.
+        if self.aliases().get(CHALLENGER) == version:
+            self._client.delete_registered_model_alias(self.name, CHALLENGER)
+
+    def make_challenger(self, version: str) -> str | None:
+        """Mark a version as the candidate that is tried beside the champion.
+
+        Parameters
+        ----------
+        version : str
+            Must exist.
+
+        Returns
+        -------
+        str or None
+            The version that was marked until now, if another one was.
+
+        Raises
+        ------
+        RegistryError
+            If the version does not exist.
+        """
+        former = self.aliases().get(CHALLENGER)
+        self.set_alias(CHALLENGER, version)
+        return None if former == version else former
+
+    def _let_serve(self, version: str) -> None:
+        former = self.champion()
         if former and former != version:
             self.set_alias(PREVIOUS, former)
         self.set_alias(CHAMPION, version)
-        if aliases.get(CHALLENGER) == version:
-            self._client.delete_registered_model_alias(self.name, CHALLENGER)
 
     def load(self, version: str) -> ModelPackage:
         """Fetch and check the model of a version.

@@ -13,7 +13,7 @@ from prefect.exceptions import ObjectNotFound
 
 from sentiment_core.errors import SentimentError
 from sentiment_core.params import MetricName, Params
-from sentiment_core.registry_names import SCORER_DIGEST_TAG
+from sentiment_core.registry_names import CHALLENGER, SCORER_DIGEST_TAG
 from sentiment_train.promotion import read_decision
 from sentiment_train.registry import Registry
 from sentiment_train.results import TrainingResult
@@ -36,7 +36,9 @@ def run_remotely(
     data_path: str | None = None,
     register: bool = True,
     promote: bool = False,
+    challenger: bool = False,
     on_state: Callable[[str], None] = lambda _state: None,
+    on_start: Callable[[str], None] = lambda _flow_run_id: None,
 ) -> TrainingResult:
     """Start a run of the deployment and wait for its end.
 
@@ -48,10 +50,12 @@ def run_remotely(
         The experiment's choices; they travel with the run.
     data_path : str, optional
         Data file on the worker's machine; none takes that of `params`.
-    register, promote : bool
+    register, promote, challenger : bool
         How far to go.
     on_state : callable, optional
         Is told each new state of the run.
+    on_start : callable, optional
+        Is told the id of the flow run.
 
     Returns
     -------
@@ -68,6 +72,7 @@ def run_remotely(
         "params": params.model_dump(mode="json"),
         "register_model": register,
         "promote": promote,
+        "mark_challenger": challenger,
     }
     try:
         started: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0)
@@ -76,6 +81,7 @@ def run_remotely(
             f"The Prefect server has no deployment {DEPLOYMENT}: make it with "
             "`prefect --no-prompt deploy --all`."
         ) from error
+    on_start(str(started.id))
     run = _wait(started, on_state)
     if run.state is None or not run.state.is_completed():
         message = run.state.message if run.state else None
@@ -116,4 +122,5 @@ def _read_result(settings: TrainSettings, flow_run_id: str) -> TrainingResult:
         model_digest=run.data.tags[SCORER_DIGEST_TAG],
         model_version=version.version if version else None,
         decision=read_decision(version.tags) if version else None,
+        challenger=version is not None and CHALLENGER in version.aliases,
     )

@@ -36,10 +36,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The outcome of one training run."""
+    """The outcome of one training run; `challenger` if it marked its version so."""
 
     run_id: str
     metrics: dict[MetricName, float]
     model_digest: str
     model_version: str | None
     decision: Decision | None
+    challenger: bool = False

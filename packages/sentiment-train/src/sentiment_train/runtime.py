@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dotenv import load_dotenv
 
+from sentiment_core.errors import SentimentError
 from sentiment_core.secret_files import read_secret_files
 from sentiment_train.settings import TrainSettings
 
@@ -32,7 +33,11 @@ _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
             "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")  # fmt: skip
 
 
-def configure_runtime(env_file: Path = Path(".env")) -> TrainSettings:
+class HomeError(SentimentError):
+    """The folder of the state cannot be written to."""
+
+
+def configure_runtime(env_file: Path = Path(".env"), *, needs_home: bool = True) -> TrainSettings:
     """Read the settings and set what MLflow and Prefect read from the environment.
 
     Variables that are already set win over `env_file`, and both over the defaults.
@@ -41,24 +46,42 @@ def configure_runtime(env_file: Path = Path(".env")) -> TrainSettings:
     ----------
     env_file : Path, default ``.env``
         May be missing.
+    needs_home : bool, default True
+        Make the folder of the state; a diagnosis does without.
 
     Returns
     -------
     TrainSettings
         The deployment settings.
+
+    Raises
+    ------
+    HomeError
+        If the folder of the state is needed and cannot be made.
     """
     load_dotenv(env_file)
     read_secret_files(_SECRETS)
     # It asks for pip in the environment, which uv leaves out on purpose.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
     settings = TrainSettings()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    if needs_home:
+        _make_home(settings.home)
     for name, value in _QUIET_AND_PRIVATE.items():
         _set_default(name, value)
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
     if settings.prefect_api_url is None:
         _set_default("PREFECT_HOME", str(settings.home / "prefect"))
     return settings
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeError(
+            f"Cannot make the folder {home} ({error.strerror}): set SENTIMENT_HOME to one that "
+            "you may write to."
+        ) from error
 
 
 def _set_default(name: str, value: str) -> None:

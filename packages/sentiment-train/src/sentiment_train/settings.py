@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sentiment_core.registry_names import (
@@ -38,6 +38,11 @@ class TrainSettings(BaseSettings):
         default=None,
         description="Where each new champion is exported to, for consumers without MLflow: "
         "s3://bucket/prefix or a folder; unset: nowhere.",
+    )
+    train_retry_delay_seconds: tuple[NonNegativeFloat, ...] = Field(
+        default=(1, 2, 5, 10),
+        description="Waits before the repetitions of a task whose server does not answer, as JSON: "
+        "one repetition for each, none for [].",
     )
 
     @property

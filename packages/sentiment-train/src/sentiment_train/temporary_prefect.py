@@ -21,7 +21,6 @@ from sentiment_train.ports import LOOPBACK, free_port
 from sentiment_train.settings import TrainSettings
 
 _START_TIMEOUT_SECONDS: Final = 120.0
-_STOP_TIMEOUT_SECONDS: Final = 5.0
 
 
 class PrefectStartError(SentimentError):
@@ -51,6 +50,8 @@ class TemporaryPrefectServer:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # Ctrl-C goes to the training alone, which still reports its end to the server.
+                start_new_session=True,
                 env={
                     **os.environ,
                     "PREFECT_UI_ENABLED": "false",
@@ -87,13 +88,8 @@ class TemporaryPrefectServer:
         self._start_lock.release()
         if self._process.poll() is not None:
             return
-        if self._process.stdin:
-            self._process.stdin.close()
-        try:
-            self._process.wait(_STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
 
 def _answers(api_url: str) -> bool:

@@ -4,7 +4,9 @@ Import them in a ``conftest.py``; pytest must be installed.
 """
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
@@ -47,3 +49,32 @@ def settings(
     monkeypatch.setenv("SENTIMENT_HOME", str(home))
     monkeypatch.chdir(tmp_path)
     return configure_runtime()
+
+
+def copy_home(home: Path, target: Path) -> None:
+    """Copy a SENTIMENT_HOME, so that a test need not train for what another has trained.
+
+    Parameters
+    ----------
+    home : Path
+        With an MLflow database that nobody writes to now.
+    target : Path
+        Overwritten. Its database names its own artifacts, not those of the original.
+    """
+    shutil.copytree(home, target, ignore=shutil.ignore_patterns("mlflow.db*"), dirs_exist_ok=True)
+    with (
+        closing(sqlite3.connect(home / "mlflow.db")) as source,
+        closing(sqlite3.connect(target / "mlflow.db")) as copy,
+        copy,
+    ):
+        source.backup(copy)  # in place: MLflow may have the file open
+        for (table,) in copy.execute(
+            "SELECT name FROM sqlite_master WHERE type='table'"
+        ).fetchall():
+            for _, column, kind, *_ in copy.execute(f"PRAGMA table_info({table})").fetchall():
+                if "CHAR" in kind or "TEXT" in kind:
+                    copy.execute(
+                        f'UPDATE {table} SET "{column}" = replace("{column}", ?, ?)'  # noqa: S608
+                        f' WHERE "{column}" LIKE ?',
+                        (str(home), str(target), f"%{home}%"),
+                    )

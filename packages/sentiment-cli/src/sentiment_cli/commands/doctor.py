@@ -21,7 +21,7 @@ def doctor(
     from sentiment_cli.checks import run_checks
     from sentiment_train.runtime import configure_runtime
 
-    results = run_checks(configure_runtime(), params_path)
+    results = run_checks(configure_runtime(needs_home=False), params_path)
     if as_json:
         print_json(results)
     else:

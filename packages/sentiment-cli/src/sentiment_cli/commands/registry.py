@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentiment_cli.output import JsonOption, print_json, print_table
+from sentiment_core.errors import SentimentError
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ AliasOption = Annotated[str, typer.Option("--alias", help="For example champion.
 def _configure() -> "TrainSettings":
     from sentiment_train.runtime import configure_runtime
 
-    return configure_runtime()
+    return configure_runtime(needs_home=False)  # a server's registry needs no folder here
 
 
 def open_registry(model_name: str | None, settings: "TrainSettings | None" = None) -> "Registry":
@@ -199,10 +200,13 @@ def export_champion(
         raise typer.BadParameter("Name a place with --to, or set MODEL_EXPORT_URI.")
     registry = open_registry(model_name, settings)
     version = _export_to(registry, target)
+    if version is None:
+        raise SentimentError(
+            f"{registry.name} has no champion to export: make one with "
+            "`sentiment-cli train --champion`."
+        )
     if as_json:
         print_json({"name": registry.name, "version": version, "target": target})
-    elif version is None:
-        typer.echo(f"{registry.name} has no champion to export")
     else:
         typer.echo(f"{registry.name} version {version} is exported to {target}")
 

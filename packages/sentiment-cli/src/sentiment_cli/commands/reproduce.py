@@ -26,7 +26,7 @@ def reproduce(
     from sentiment_cli import reproduction
 
     registry = open_registry(model_name)
-    recipe = reproduction.find_recipe(registry, registry.resolve(model))
+    recipe = reproduction.find_recipe(registry, registry.resolve(model), Path.cwd())
     if write_params:
         write_params.write_text(reproduction.params_as_yaml(recipe), encoding="utf-8")
     verification = None
@@ -38,6 +38,8 @@ def reproduce(
     else:
         for command in recipe.commands:
             typer.echo(command)
+        for note in recipe.notes:
+            typer.echo(note, err=True)
         if recipe.dirty:
             typer.echo("The commit is not all: there were uncommitted changes.", err=True)
         if verification:

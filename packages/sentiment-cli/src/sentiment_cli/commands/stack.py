@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_cli.output import JsonOption, print_json, print_table
+from sentiment_cli.exits import ExitCode
+from sentiment_cli.output import JsonOption, confirm, print_json, print_table
 from sentiment_cli.progress import progress
 
 if TYPE_CHECKING:
@@ -18,19 +19,21 @@ app = typer.Typer(no_args_is_help=True)
 def root() -> None:
     """Run PostgreSQL, an S3 store, MLflow, Prefect with a worker, and the API on this machine.
 
-    All state is in .sentiment/stack. STACK_API_PORT, STACK_HOME and so on change ports and folder.
+    All state is in .sentiment/stack, also the ports: other shells need not be told again.
+    STACK_API_PORT, STACK_HOME and so on change ports and folder.
 
     Outside of the project's own environment it needs the extra "stack" of sentiment-cli.
     """
 
 
-@app.command()
+@app.command(epilog="Example: STACK_MLFLOW_PORT=5011 sentiment-cli stack up")
 def up(as_json: JsonOption = False) -> None:
     """Start everything in the background and wait until it answers."""
+    from sentiment_cli.stack.champion import find_champion
     from sentiment_cli.stack.health import CHECKS
     from sentiment_cli.stack.supervisor import start
 
-    settings = _settings()
+    settings = _settings(strict=True)
     _check_installed()
     told: list[str] = []
 
@@ -40,17 +43,26 @@ def up(as_json: JsonOption = False) -> None:
             typer.echo(message, err=True)
 
     started = start(settings, tell)
+    name, champion = find_champion(settings)
     if as_json:
-        print_json({"started": started, "parts": list(CHECKS), "ports": settings.ports})
+        print_json(
+            {"started": started, "parts": list(CHECKS), "ports": settings.ports,
+             "champion": champion}
+        )  # fmt: skip
         return
     typer.echo("The stack runs:" if started else "The stack runs already:")
-    for name, port in settings.ports.items():
-        scheme = "postgresql" if name == "postgres" else "http"
-        typer.echo(f"  {name:10}{scheme}://localhost:{port}")
-    typer.echo("Use it from here with: sentiment-cli stack env >> .env")
+    for part, port in settings.ports.items():
+        scheme = "postgresql" if part == "postgres" else "http"
+        typer.echo(f"  {part:10}{scheme}://localhost:{port}")
+    typer.echo("Use it from here with: sentiment-cli stack env --write")
+    if champion is None:
+        typer.echo(
+            f"There is no {name}@champion yet, so the API has nothing to predict with. After that, "
+            "make one with: sentiment-cli train --champion"
+        )
 
 
-@app.command()
+@app.command(epilog="Example: sentiment-cli stack down")
 def down(as_json: JsonOption = False) -> None:
     """Stop everything; the state stays."""
     from sentiment_cli.progress import progress
@@ -64,36 +76,76 @@ def down(as_json: JsonOption = False) -> None:
         typer.echo("The stack is stopped." if stopped else "The stack does not run.")
 
 
-@app.command()
+@app.command(epilog="Example: sentiment-cli stack status --json")
 def status(as_json: JsonOption = False) -> None:
     """Show which parts answer; exit code 1 if one does not."""
     from sentiment_cli.stack.health import CHECKS, check_part
+    from sentiment_cli.stack.record import running_record
 
     settings = _settings()
     problems = {part: check_part(settings, part) for part in CHECKS}
     if as_json:
         print_json(problems)
     else:
-        rows = [[part, problem or "ok"] for part, problem in problems.items()]
-        print_table("Local stack", ["Part", "State"], rows)
+        rows = [
+            [part, str(settings.ports.get(part, "")), problem or "ok"]
+            for part, problem in problems.items()
+        ]
+        print_table("Local stack", ["Part", "Port", "State"], rows)
+    if running_record(settings) is None:
+        typer.echo("The stack does not run: start it with `sentiment-cli stack up`.", err=True)
     if any(problems.values()):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.ERROR)
 
 
-@app.command()
-def env(as_json: JsonOption = False) -> None:
-    """Print the environment variables that make every command use the stack."""
+@app.command(epilog="Example: sentiment-cli stack env --write")
+def env(
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Put them into --file instead, each once, and point DVC's remote to the store.",
+        ),
+    ] = False,
+    file: Annotated[Path, typer.Option(help="What --write changes.")] = Path(".env"),
+    as_json: JsonOption = False,
+) -> None:
+    """Print the environment variables that make every command use the running stack.
+
+    DVC does not read .env. In a project with .dvc, --write also sets address and keys of its
+    default remote in .dvc/config.local, which git ignores, so that `dvc push` and `dvc pull` work.
+    """
+    from sentiment_cli.dvc_remote import default_remote, point_default_remote
+    from sentiment_cli.env_file import update_env_file
     from sentiment_cli.stack.environment import client_environment
+    from sentiment_cli.stack.errors import StackError
+    from sentiment_cli.stack.record import running_record
 
-    variables = client_environment(_settings())
+    settings = _settings()
+    if running_record(settings) is None:
+        raise StackError("The stack does not run: start it with `sentiment-cli stack up`.")
+    variables = client_environment(settings)
+    remote = None
+    if write:
+        update_env_file(file, variables)
+        remote = point_default_remote(Path.cwd(), variables)
     if as_json:
         print_json(variables)
-        return
-    for name, value in variables.items():
-        typer.echo(f"{name}={value}")
+    elif write:
+        typer.echo(f"Every command here uses the stack now: {len(variables)} variables in {file}.")
+        if remote:
+            typer.echo(f"So does DVC: its remote {remote.name}, in .dvc/config.local.")
+    else:
+        for name, value in variables.items():
+            typer.echo(f"{name}={value}")
+        if default_remote(Path.cwd()):
+            typer.echo(
+                "DVC does not read .env: `sentiment-cli stack env --write` sets its remote too.",
+                err=True,
+            )
 
 
-@app.command()
+@app.command(epilog="Example: sentiment-cli stack backup backups/monday")
 def backup(
     folder: Annotated[Path, typer.Argument(help="New folder.")], as_json: JsonOption = False
 ) -> None:
@@ -108,7 +160,7 @@ def backup(
         typer.echo(f"{len(result.databases)} databases and {result.objects} objects: {folder}")
 
 
-@app.command()
+@app.command(epilog="Example: sentiment-cli stack restore backups/monday --yes")
 def restore(
     folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -119,7 +171,7 @@ def restore(
 
     settings = _settings()
     if not yes:
-        typer.confirm(f"Replace all state in {settings.folder}?", abort=True, err=True)
+        confirm(f"Replace all state in {settings.folder}?")
     with progress("Restoring") as tell:
         result = restore(settings, folder, tell)
     if as_json:
@@ -128,29 +180,45 @@ def restore(
         typer.echo(f"{len(result.databases)} databases and {result.objects} objects are back.")
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, epilog="Example: sentiment-cli stack run")
 def run() -> None:
     """Run everything in the foreground."""
+    from sentiment_cli.stack.errors import StackError
+    from sentiment_cli.stack.record import running_record
     from sentiment_cli.stack.supervisor import run
 
+    settings = _settings()
     _check_installed()
-    raise typer.Exit(run(_settings()))
+    if running_record(settings):
+        raise StackError("The stack runs already: stop it first (`sentiment-cli stack down`).")
+    raise typer.Exit(run(settings))
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, epilog="Example: sentiment-cli stack wait postgres s3")
 def wait(
     parts: Annotated[list[str], typer.Argument(help="Parts to wait for.")],
 ) -> None:
     """Wait until some parts answer."""
+    from sentiment_cli.settings import StackSettings
     from sentiment_cli.stack.supervisor import wait_for_parts
 
-    wait_for_parts(_settings(), parts, lambda _message: None)
+    wait_for_parts(StackSettings(), parts, lambda _message: None)
 
 
-def _settings() -> "StackSettings":
-    from sentiment_cli.settings import StackSettings
+def _settings(*, strict: bool = False) -> "StackSettings":
+    """Read what the stack was started with; say where this shell asks for something else."""
+    from sentiment_cli.stack.errors import StackError
+    from sentiment_cli.stack.record import remembered_settings
 
-    return StackSettings()
+    settings, contradictions = remembered_settings()
+    if contradictions and strict:
+        raise StackError(
+            f"{'; '.join(contradictions)}. Stop it first (`sentiment-cli stack down`) to start it "
+            "otherwise, or unset what you set."
+        )
+    for contradiction in contradictions:
+        typer.echo(f"Note: {contradiction}.", err=True)
+    return settings
 
 
 def _check_installed() -> None:
@@ -161,8 +229,8 @@ def _check_installed() -> None:
     missing = [name for name in ("honcho", "psycopg2") if find_spec(name) is None]
     if missing:
         raise SentimentError(
-            "The local stack is not installed: install sentiment-cli[stack], or run it as "
-            "`uv run sentiment-cli stack up` in the project's folder."
+            "The local stack is not installed: install sentiment-cli[stack], or run "
+            "`./sentiment stack up` in the project's folder."
         )
     if not Path("prefect.yaml").exists():
         raise SentimentError("Run this in the project's folder, where prefect.yaml is.")

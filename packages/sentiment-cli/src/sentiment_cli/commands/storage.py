@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.output import JsonOption, confirm, print_json
 from sentiment_cli.progress import progress
+from sentiment_core.errors import SentimentError
 
 
 def init_storage(
@@ -21,7 +22,7 @@ def init_storage(
     from sentiment_core.object_store import s3_endpoint
     from sentiment_train.runtime import configure_runtime
 
-    configure_runtime()
+    configure_runtime(needs_home=False)
     with progress("Waiting for the store"):
         buckets = storage.init_storage(timeout_seconds=timeout)
     if as_json:
@@ -41,7 +42,9 @@ def backup_storage(
     from sentiment_cli.storage_sync import save_buckets
     from sentiment_train.runtime import configure_runtime
 
-    configure_runtime()
+    configure_runtime(needs_home=False)
+    if folder.exists() and not folder.is_dir():
+        raise SentimentError(f"{folder} is a file: name a folder.")
     with progress("Copying") as tell:
         count = save_buckets(BUCKETS, folder, tell)
     if as_json:
@@ -61,9 +64,13 @@ def restore_storage(
     from sentiment_core.object_store import s3_endpoint
     from sentiment_train.runtime import configure_runtime
 
-    configure_runtime()
+    configure_runtime(needs_home=False)
+    if not folder.is_dir() or not any(entry.is_dir() for entry in folder.iterdir()):
+        raise SentimentError(
+            f"{folder} holds no bucket: name a folder that `sentiment-cli backup-storage` made."
+        )
     if not yes:
-        typer.confirm(f"Replace the buckets on {s3_endpoint() or 'AWS S3'}?", abort=True, err=True)
+        confirm(f"Replace the buckets on {s3_endpoint() or 'AWS S3'}?")
     with progress("Restoring") as tell:
         make_buckets()
         count = restore_buckets(folder, tell)

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from sentiment_cli.interruption import interruption
 from sentiment_cli.output import JsonOption, print_json
 from sentiment_cli.progress import progress
+from sentiment_cli.training_watch import TrainingWatch
 
 if TYPE_CHECKING:
     from sentiment_core.params import Params
@@ -23,9 +25,20 @@ def train(
     champion: Annotated[
         bool, typer.Option("--champion", help="Promote the model if it beats the champion.")
     ] = False,
+    challenger: Annotated[
+        bool,
+        typer.Option(
+            "--challenger",
+            help="Mark the new version as @challenger, for shadow and split serving; with "
+            "--champion only if it was not promoted.",
+        ),
+    ] = False,
     data_path: Annotated[
         Path | None,
-        typer.Option(help="CSV file (columns text,label). [default: data.path, made if missing]"),
+        typer.Option(
+            help="CSV file (columns text,label), taken as it is. (default: data.path, made if it "
+            "is missing or was made with other parameters)"
+        ),
     ] = None,
     params_path: ParamsOption = Path("params.yaml"),
     samples: Annotated[
@@ -45,9 +58,16 @@ def train(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model, log it to MLflow, register it, and with --champion promote it if better."""
-    if champion and no_register:
-        raise typer.BadParameter("--champion needs a registered version: drop --no-register.")
+    """Train a model, log it to MLflow, register it, and with --champion promote it if better.
+
+    Without --champion and --challenger the new version gets no alias and changes nothing that
+    serves. Ctrl-C ends the training in two seconds and says what remains of it.
+
+    Example: [bold]sentiment-cli train --champion --samples 500[/]
+    """
+    for option, given in (("--champion", champion), ("--challenger", challenger)):
+        if given and no_register:
+            raise typer.BadParameter(f"{option} needs a registered version: drop --no-register.")
     if remote and output_plots:
         raise typer.BadParameter("--remote leaves the curves in MLflow: drop --output-plots.")
     if samples and data_path:
@@ -58,6 +78,7 @@ def train(
         samples=samples,
         register=not no_register,
         promote=champion,
+        challenger=challenger,
         plots=output_plots,
         remote=remote,
         quiet=as_json,
@@ -90,6 +111,7 @@ def run_training(
     samples: int | None = None,
     register: bool = True,
     promote: bool = False,
+    challenger: bool = False,
     plots: Path | None = None,
     remote: bool = False,
     quiet: bool = False,
@@ -104,7 +126,7 @@ def run_training(
         Data file; None takes that of the parameters.
     samples : int or None
         Size of a sample to train on instead.
-    register, promote : bool
+    register, promote, challenger : bool
         How far to go.
     plots : Path or None
         Folder for the curves of the evaluation.
@@ -125,65 +147,84 @@ def run_training(
     params = load_params(params_path)
     if samples:
         params = params.with_samples(samples)
-    path = str(data_path or params.data.path)
-    if data_path and not remote:
-        _check_exists(data_path)
+    path = str(data_path) if data_path else None
+    if not remote:
+        # A mistake in the data is told at once, not after the start of a server.
+        _check_data(settings, params, data_path)
     if not quiet:
-        typer.echo(f"Starting training flow with data: {path}")
+        typer.echo(f"Starting training flow with data: {path or params.data.path}")
+    goal: _Goal = {"register": register, "promote": promote, "challenger": challenger}
     if remote:
-        return _train_remotely(settings, params, path, register=register, promote=promote)
-    with progress("Training"):
-        return _train_here(settings, params, path, register=register, promote=promote, plots=plots)
+        return _train_remotely(settings, params, path, goal)
+    return _train_here(settings, params, path, goal, plots)
+
+
+class _Goal(TypedDict):
+    register: bool
+    promote: bool
+    challenger: bool
 
 
 def _train_here(
     settings: "TrainSettings",
     params: "Params",
-    path: str,
-    *,
-    register: bool,
-    promote: bool,
+    path: str | None,
+    goal: _Goal,
     plots: Path | None,
 ) -> "TrainingResult":
     from sentiment_train.temporary_prefect import start_temporary_prefect
 
-    # The server starts while the libraries are imported.
-    server = start_temporary_prefect(settings)
-    from sentiment_train.flows.training import train_sentiment_model
+    with progress("Training") as tell, TrainingWatch(tell) as watch:
+        interruption.end_soon(watch.remains)
+        tell("starting")
+        # The server starts while the libraries are imported.
+        server = start_temporary_prefect(settings)
+        from sentiment_train.flows.training import train_sentiment_model
 
-    if server:
-        server.wait_until_ready()
-    return train_sentiment_model(
-        data_path=path,
-        params=params,
-        register_model=register,
-        promote=promote,
-        curves_folder=str(plots) if plots else None,
-    )
+        if server:
+            server.wait_until_ready()
+        result = train_sentiment_model(
+            data_path=path,
+            params=params,
+            register_model=goal["register"],
+            promote=goal["promote"],
+            curves_folder=str(plots) if plots else None,
+            mark_challenger=goal["challenger"],
+        )
+        watch.finished = True
+        return result
 
 
 def _train_remotely(
-    settings: "TrainSettings", params: "Params", path: str, *, register: bool, promote: bool
+    settings: "TrainSettings", params: "Params", path: str | None, goal: _Goal
 ) -> "TrainingResult":
     if settings.prefect_api_url is None:
         raise typer.BadParameter("--remote needs a Prefect server: set PREFECT_API_URL.")
+    interruption.end_soon(lambda: "If a run was started, it goes on on its worker.")
     from sentiment_train.remote import run_remotely
 
     return run_remotely(
         settings,
         params,
         data_path=path,
-        register=register,
-        promote=promote,
+        **goal,
         on_state=lambda state: typer.echo(state, err=True),
+        on_start=lambda flow_run_id: interruption.end_soon(
+            lambda: (
+                f"The run goes on on its worker; `prefect flow-run cancel {flow_run_id}` stops it."
+            )
+        ),
     )
 
 
-def _check_exists(path: Path) -> None:
-    from sentiment_core.errors import DataError
+def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | None) -> None:
+    from sentiment_core.dataset import load_dataset
+    from sentiment_train.training_data import provide_data_file
 
-    if not path.exists():
-        raise DataError(f"No data file {path}: make one with `sentiment-cli prepare-data`.")
+    def tell(note: str) -> None:
+        typer.echo(f"Note: {note}", err=True)
+
+    load_dataset(provide_data_file(params, data_path, settings, tell))
 
 
 def _print_result(result: "TrainingResult", *, champion: bool) -> None:
@@ -205,7 +246,10 @@ def _status(result: "TrainingResult", *, champion: bool) -> str:
     if result.model_version is None:
         return "Logged, not registered"
     if not champion or result.decision is None:
-        return "Registered as challenger (promote with --champion)"
+        if result.challenger:
+            return "Registered as challenger (promote with --champion)"
+        return "Registered (promote with --champion, or mark it with --challenger)"
     if result.decision.promoted:
         return f"Set as champion ({result.decision.reason})"
-    return f"Not promoted (current champion is better or equal: {result.decision.reason})"
+    marked = "; it is the challenger now" if result.challenger else ""
+    return f"Not promoted (current champion is better or equal: {result.decision.reason}){marked}"

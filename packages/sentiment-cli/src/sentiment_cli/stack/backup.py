@@ -12,6 +12,7 @@ from psycopg2 import sql
 
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.environment import (
+    DATA_FOLDER,
     DATABASES,
     HOST,
     client_environment,
@@ -19,13 +20,15 @@ from sentiment_cli.stack.environment import (
     server_environment,
     write_store_config,
 )
+from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.health import check_part
-from sentiment_cli.stack.postgres import connect, postgres_program
+from sentiment_cli.stack.postgres import connect
+from sentiment_cli.stack.programs import find_postgres
+from sentiment_cli.stack.record import running_record
 from sentiment_cli.stack.supervisor import (
-    StackError,
     check_ports,
+    find_store,
     procfile,
-    running_pid,
     wait_for_parts,
 )
 from sentiment_cli.storage import BUCKETS, init_storage
@@ -75,7 +78,10 @@ def back_up(
     for part in _STATEFUL:
         problem = check_part(settings, part)
         if problem:
-            raise StackError(f"{part} does not answer ({problem}): start the stack first.")
+            raise StackError(
+                f"{part} does not answer ({problem}): start the stack first "
+                "(`sentiment-cli stack up`)."
+            )
     folder.mkdir(parents=True, exist_ok=True)
     for database in DATABASES:
         on_progress(f"database {database}")
@@ -113,8 +119,10 @@ def restore(
     """
     missing = [name for name in DATABASES if not (folder / f"{name}.dump").is_file()]
     if missing or not (folder / "buckets").is_dir():
-        raise StackError(f"{folder} is no backup of `sentiment-cli stack backup`.")
-    if running_pid(settings):
+        raise StackError(
+            f"{folder} is no backup of `sentiment-cli stack backup`: name the folder that it made."
+        )
+    if running_record(settings):
         raise StackError("The stack runs: stop it first (`sentiment-cli stack down`).")
     check_ports(settings)
     with _stateful_parts(settings, on_progress), _environment(client_environment(settings)):
@@ -131,7 +139,7 @@ def restore(
 @contextlib.contextmanager
 def _stateful_parts(settings: StackSettings, on_progress: Callable[[str], None]) -> Iterator[None]:
     """Run the database and the store alone."""
-    environment = server_environment(settings)
+    environment = server_environment(settings, find_store())
     write_store_config(settings)
     commands = procfile()
     with (settings.folder / "restore.log").open("wb") as log:
@@ -168,13 +176,16 @@ def _replace_database(settings: StackSettings, name: str) -> None:
 
 def _run_tool(settings: StackSettings, tool: str, *arguments: str) -> None:
     password = read_passwords(settings.folder)[_SUPERUSER]
+    record = running_record(settings)
+    # A dump is made by the programs of the server that runs: older ones refuse it.
+    postgres = record.postgres if record else find_postgres(settings.folder / DATA_FOLDER)
     result = subprocess.run(  # noqa: S603 - a program that we found
-        [postgres_program(tool), "-h", HOST, "-p", str(settings.postgres_port), "-U", _SUPERUSER,
-         *arguments],
+        [Path(postgres.path) / tool, "-h", HOST, "-p", str(settings.postgres_port),
+         "-U", _SUPERUSER, *arguments],
         env=os.environ | {"PGPASSWORD": password}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if result.returncode:
-        raise StackError(f"{tool} failed: {result.stderr.strip()}")
+        raise StackError(f"{tool} of {postgres} failed: {result.stderr.strip()}")
 
 
 @contextlib.contextmanager

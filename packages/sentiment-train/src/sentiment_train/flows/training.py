@@ -6,6 +6,8 @@ from prefect import flow
 
 from sentiment_core.params import Params, load_params
 from sentiment_train.flows import tasks
+from sentiment_train.flows.run_logs import sent_to_prefect
+from sentiment_train.flows.tasks import with_retries
 from sentiment_train.results import TrainingResult
 from sentiment_train.runtime import configure_runtime
 from sentiment_train.tracking import TrainedModel
@@ -18,21 +20,25 @@ def train_sentiment_model(
     register_model: bool = True,
     promote: bool = False,
     curves_folder: str | None = None,
+    mark_challenger: bool = False,
 ) -> TrainingResult:
     """Train on labelled reviews, log to MLflow, register, and promote if better.
 
     Parameters
     ----------
     data_path : str, optional
-        CSV file with the columns text,label; none takes data.path and makes the file if missing.
+        CSV file with the columns text,label, taken as it is; none takes data.path, and makes the
+        file if it is missing or was made with other parameters.
     params : Params, optional
         The experiment's choices; none reads params.yaml in the working directory.
     register_model : bool, default True
-        Register the model as a new version (the challenger).
+        Register the model as a new version.
     promote : bool, default False
         Make the new version champion if it is strictly better than the current one.
     curves_folder : str, optional
         Also write the evaluation's curves into this folder, as plain tables.
+    mark_challenger : bool, default False
+        Make the new version the challenger, unless it was promoted.
 
     Returns
     -------
@@ -46,23 +52,34 @@ def train_sentiment_model(
     """
     settings = configure_runtime()
     params = params or load_params(Path("params.yaml"))
-    path = Path(data_path or params.data.path)
-    frame, data_report = tasks.load_data(path, params, settings)
-    split = tasks.split_data(frame, params)
-    scorer = tasks.train_model(split.train, params)
-    evaluation = tasks.evaluate_model(scorer, split.test)
-    if curves_folder:
-        tasks.write_evaluation_curves(Path(curves_folder), scorer, split.test)
-    model = TrainedModel(scorer, evaluation, params, split, path, data_report)
-    logged = tasks.log_mlflow(model, settings)
-    version = tasks.register_model(logged, settings) if register_model else None
-    decision = tasks.promote_champion(version, model, settings) if version and promote else None
-    if settings.model_export_uri and decision and decision.verdict != "kept":
-        tasks.export_new_champion(settings.model_export_uri, settings)
+    path = Path(data_path) if data_path else None
+    with sent_to_prefect():
+        data, data_report = tasks.load_data(path, params, settings)
+        split = tasks.split_data(data.frame, params)
+        scorer = tasks.train_model(split.train, params)
+        evaluation = tasks.evaluate_model(scorer, split.test)
+        if curves_folder:
+            tasks.write_evaluation_curves(Path(curves_folder), scorer, split.test)
+        model = TrainedModel(scorer, evaluation, split, data, data_report)
+        logged = with_retries(tasks.log_mlflow, settings)(model, settings)
+        version = decision = None
+        challenger = False
+        if register_model:
+            version = with_retries(tasks.register_model, settings)(logged, settings)
+            if promote:
+                promoting = with_retries(tasks.promote_champion, settings)
+                decision = promoting(version, model, settings)
+            challenger = mark_challenger and not (decision and decision.promoted)
+            if challenger:
+                with_retries(tasks.mark_challenger, settings)(version, settings)
+        if settings.model_export_uri and decision and decision.verdict != "kept":
+            exporting = with_retries(tasks.export_new_champion, settings)
+            exporting(settings.model_export_uri, settings)
     return TrainingResult(
         run_id=logged.run_id,
         metrics=evaluation.metrics(),
         model_digest=scorer.digest,
         model_version=version,
         decision=decision,
+        challenger=challenger,
     )

@@ -1,16 +1,38 @@
 """The interface of every source of reviews."""
 
-from typing import Protocol
+from typing import ClassVar, Final, Protocol
 
 import pandas as pd
 
+from sentiment_core.params import SourceName
+
+IMDB_TRAIN_SPLIT: Final = (
+    "train split of the Large Movie Review Dataset: 25,000 reviews that users of IMDb wrote "
+    "(Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011)"
+)
+NO_NETWORK_NEEDED: Final = (
+    "The source package holds the same reviews and needs no network: --source package, or "
+    "data.source in params.yaml."
+)
+
 
 class ReviewSource(Protocol):
-    """A place that labelled reviews come from."""
+    """A place that labelled reviews come from; the one place that states whose they are."""
+
+    name: ClassVar[SourceName]
+    origin: ClassVar[str]
+    """Who collected the reviews, from where."""
+    licence: ClassVar[str]
+    """What is known of the terms under which they may be used."""
 
     @property
     def description(self) -> str:
         """What the source is, with its version or file, for the record of provenance."""
+        ...
+
+    @property
+    def input_sha256(self) -> str | None:
+        """Checksum of a file of the user's own; None if `description` names fixed content."""
         ...
 
     def load(self) -> pd.DataFrame:

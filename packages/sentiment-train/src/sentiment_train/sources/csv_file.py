@@ -1,10 +1,15 @@
 """Reviews from a file of the user's own."""
 
+import hashlib
+from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
-from sentiment_core.dataset import load_dataset
+from sentiment_core.dataset import parse_dataset, read_data_file
+from sentiment_core.errors import DataError
+from sentiment_core.params import SourceName
 
 
 class CsvSource:
@@ -13,16 +18,33 @@ class CsvSource:
     Parameters
     ----------
     path : Path
-        The file.
+        The file; it is read once, so that checksum and reviews are of the same content.
     """
+
+    name: ClassVar[SourceName] = "csv"
+    origin: ClassVar[str] = "a file of the user's own"
+    licence: ClassVar[str] = "not recorded: that of the file's owner"
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @cached_property
+    def _content(self) -> bytes:
+        if not self._path.exists():
+            raise DataError(
+                f"No input file {self._path}: correct --input, which names your own CSV file."
+            )
+        return read_data_file(self._path)
 
     @property
     def description(self) -> str:
         """The file's name."""
         return f"CSV file {self._path.name}"
+
+    @property
+    def input_sha256(self) -> str | None:
+        """Checksum of the file."""
+        return hashlib.sha256(self._content).hexdigest()
 
     def load(self) -> pd.DataFrame:
         """Read and check the file.
@@ -37,4 +59,4 @@ class CsvSource:
         DataError
             As `sentiment_core.dataset.load_dataset`.
         """
-        return load_dataset(self._path)
+        return parse_dataset(self._content, self._path)

@@ -2,23 +2,23 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import httpx
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sentiment_core.errors import DataError
+from sentiment_train.progress import progress
 
 _ATTEMPTS: Final = 5
 _CHUNK_BYTES: Final = 1 << 18
 _TIMEOUT_SECONDS: Final = 30.0
 
 
-def download(url: str, target: Path, *, sha256: str, retry_seconds: float = 1.0) -> Path:
+def download(
+    url: str, target: Path, *, sha256: str, otherwise: str = "", retry_seconds: float = 1.0
+) -> Path:
     """Fetch a file unless it is already there, and check it.
 
     An interrupted download continues where it stopped, also in a later process.
@@ -31,6 +31,8 @@ def download(url: str, target: Path, *, sha256: str, retry_seconds: float = 1.0)
         Where the finished file goes; nothing is there before it is complete and checked.
     sha256 : str
         Expected checksum, in hex.
+    otherwise : str, optional
+        What else the user can do, to end the message of an error.
     retry_seconds : float, default 1
         Pause after the first broken connection; doubles with each.
 
@@ -48,17 +50,23 @@ def download(url: str, target: Path, *, sha256: str, retry_seconds: float = 1.0)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    for attempt in range(_ATTEMPTS):
-        try:
-            _fetch(url, part)
-            break
-        except httpx.TransportError as error:
-            if attempt == _ATTEMPTS - 1:
-                raise DataError(
-                    f"Cannot download {url} ({error or type(error).__name__}) after {_ATTEMPTS} "
-                    "tries. Run the command again: it continues where it stopped."
-                ) from error
-            time.sleep(retry_seconds * 2**attempt)
+    with progress(f"Downloading {target.name}") as tell:
+        for attempt in range(_ATTEMPTS):
+            try:
+                _fetch(url, part, tell)
+                break
+            except httpx.TransportError as error:
+                what = str(error) or type(error).__name__
+                if attempt == _ATTEMPTS - 1:
+                    raise DataError(
+                        f"Cannot download {url} ({what}) after {_ATTEMPTS} tries. Run the command "
+                        f"again: it continues where it stopped. {otherwise}".rstrip()
+                    ) from error
+                pause = retry_seconds * 2**attempt
+                tell(f"{what}; trying again in {pause:.0f} s")
+                time.sleep(pause)
+            except _RefusedError as error:
+                raise DataError(f"{error} {otherwise}".rstrip()) from error
     actual = _sha256(part)
     if actual != sha256:
         part.unlink()
@@ -68,7 +76,11 @@ def download(url: str, target: Path, *, sha256: str, retry_seconds: float = 1.0)
     return part.replace(target)
 
 
-def _fetch(url: str, part: Path) -> None:
+class _RefusedError(Exception):
+    pass
+
+
+def _fetch(url: str, part: Path, tell: Callable[[str], None]) -> None:
     done = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={done}-"} if done else {}
     with httpx.stream(
@@ -77,37 +89,22 @@ def _fetch(url: str, part: Path) -> None:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # the part is whole already; the checksum decides
         if response.is_error:
-            raise DataError(f"{url} answered {response.status_code} {response.reason_phrase}.")
+            raise _RefusedError(f"{url} answered {response.status_code} {response.reason_phrase}.")
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         done = done if resumed else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
-        with part.open("ab" if resumed else "wb") as file, _progress(part.stem, total) as advance:
-            advance(done)
+        with part.open("ab" if resumed else "wb") as file:
             for chunk in response.iter_bytes(_CHUNK_BYTES):
                 file.write(chunk)
-                advance(len(chunk))
+                done += len(chunk)
+                tell(_amount(done, total))
 
 
-class _Advance:
-    def __init__(self, progress: Progress, name: str, total: int | None) -> None:
-        self._progress, self._task = progress, progress.add_task(name, total=total)
-
-    def __call__(self, n_bytes: int) -> None:
-        self._progress.advance(self._task, n_bytes)
-
-
-@contextmanager
-def _progress(name: str, total: int | None) -> Iterator[_Advance]:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
-        yield _Advance(progress, name, total)
+def _amount(done: int, total: int | None) -> str:
+    if not total:
+        return f"{done / 1e6:.1f} MB"
+    return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB ({done / total:.0%})"
 
 
 def _sha256(path: Path) -> str:

@@ -1,13 +1,14 @@
 """The IMDb data set of the Hugging Face hub, as one parquet file over HTTP."""
 
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import httpx
 import pandas as pd
-import pyarrow as pa
 
 from sentiment_core.errors import DataError
+from sentiment_core.params import SourceName
+from sentiment_train.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
 from sentiment_train.sources.download import download
 
 REPOSITORY: Final = "https://huggingface.co/datasets/stanfordnlp/imdb"
@@ -29,6 +30,10 @@ class HubSource:
         Address of the data set.
     """
 
+    name: ClassVar[SourceName] = "hub"
+    origin: ClassVar[str] = f"{IMDB_TRAIN_SPLIT}, as stanfordnlp/imdb on the Hugging Face hub"
+    licence: ClassVar[str] = '"other" on the hub; the authors name none and ask to cite their paper'
+
     def __init__(self, cache: Path, *, repository: str = REPOSITORY) -> None:
         self._cache = cache
         self._url = f"{repository}/resolve/{REVISION}/{FILE}"
@@ -37,6 +42,11 @@ class HubSource:
     def description(self) -> str:
         """The file's address, which names a fixed revision."""
         return self._url
+
+    @property
+    def input_sha256(self) -> str | None:
+        """None: the revision is fixed."""
+        return None
 
     def load(self) -> pd.DataFrame:
         """Download the file once and read it.
@@ -49,27 +59,39 @@ class HubSource:
         Raises
         ------
         DataError
-            If the download fails or the file is not the expected table.
+            If the download fails, the file is not the expected table, or pyarrow is missing.
         """
+        try:
+            # 150 MB that no other source needs.
+            import pyarrow as pa
+        except ImportError as error:
+            raise DataError(
+                "The hub's file is parquet, which pyarrow reads: install sentiment-train[hub] "
+                "(`./sentiment uv sync --inexact --extra hub` in the project's folder), or choose "
+                "--source package or stanford."
+            ) from error
         target = self._cache / f"imdb-{REVISION[:12]}-{Path(FILE).name}"
-        path = download(self._url, target, sha256=self._published_sha256())
+        path = download(
+            self._url, target, sha256=self._published_sha256(), otherwise=NO_NETWORK_NEEDED
+        )
         try:
             return pd.read_parquet(path, columns=["text", "label"])
         except (pa.ArrowException, ValueError, OSError) as error:
-            raise DataError(f"{path} is not the expected parquet file: {error}.") from error
+            raise DataError(
+                f"{path} is not the expected parquet file: {error}. Delete it to download it again."
+            ) from error
 
     def _published_sha256(self) -> str:
         """Ask the hub: large files carry their SHA-256 as the entity tag of their address."""
         try:
             response = httpx.head(self._url, timeout=_TIMEOUT_SECONDS)
         except httpx.TransportError as error:
-            raise DataError(
-                f"Cannot reach {self._url} ({error}). Check the network, or choose --source "
-                "package, which needs none."
-            ) from error
+            raise DataError(f"Cannot reach {self._url} ({error}). {NO_NETWORK_NEEDED}") from error
         if response.is_error:
-            raise DataError(f"{self._url} answered {response.status_code}.")
+            raise DataError(f"{self._url} answered {response.status_code}. {NO_NETWORK_NEEDED}")
         tag = response.headers.get("X-Linked-ETag", "").strip('"')
         if len(tag) != _SHA256_LENGTH:
-            raise DataError(f"{self._url} names no checksum of the file.")
+            raise DataError(
+                f"{self._url} names no checksum of the file, so it is not used. {NO_NETWORK_NEEDED}"
+            )
         return str(tag)

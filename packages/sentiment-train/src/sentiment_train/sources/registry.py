@@ -40,5 +40,8 @@ def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) 
     if name == "hub":
         return HubSource(cache)
     if csv_path is None:
-        raise DataError("The source csv needs a file: name one with --input.")
+        raise DataError(
+            "The source csv needs a file: name one with "
+            "`sentiment-cli prepare-data --source csv --input FILE`."
+        )
     return CsvSource(csv_path)

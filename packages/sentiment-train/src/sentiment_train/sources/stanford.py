@@ -3,11 +3,13 @@
 import re
 import tarfile
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import ClassVar, Final
 
 import pandas as pd
 
 from sentiment_core.errors import DataError
+from sentiment_core.params import SourceName
+from sentiment_train.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
 from sentiment_train.sources.download import download
 
 URL: Final = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -30,6 +32,10 @@ class StanfordSource:
         Where the archive is, and its checksum.
     """
 
+    name: ClassVar[SourceName] = "stanford"
+    origin: ClassVar[str] = f"{IMDB_TRAIN_SPLIT}, from its authors' archive"
+    licence: ClassVar[str] = "none is named by the authors, who ask to cite their paper"
+
     def __init__(self, cache: Path, *, url: str = URL, sha256: str = SHA256) -> None:
         self._cache, self._url, self._sha256 = cache, url, sha256
 
@@ -37,6 +43,11 @@ class StanfordSource:
     def description(self) -> str:
         """The archive's address and checksum."""
         return f"{self._url} (SHA-256 {self._sha256}), train split"
+
+    @property
+    def input_sha256(self) -> str | None:
+        """None: the archive's checksum is fixed."""
+        return None
 
     def load(self) -> pd.DataFrame:
         """Download the archive once and read its labelled training reviews.
@@ -52,12 +63,17 @@ class StanfordSource:
             If the download fails, or if the archive is damaged or holds suspicious paths.
         """
         archive = download(
-            self._url, self._cache / PurePosixPath(self._url).name, sha256=self._sha256
+            self._url,
+            self._cache / PurePosixPath(self._url).name,
+            sha256=self._sha256,
+            otherwise=NO_NETWORK_NEEDED,
         )
         try:
             return _read_reviews(archive)
         except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
-            raise DataError(f"The archive {archive} cannot be read: {error}.") from error
+            raise DataError(
+                f"The archive {archive} cannot be read: {error}. Delete it to download it again."
+            ) from error
 
 
 def _read_reviews(archive: Path) -> pd.DataFrame:
@@ -76,11 +92,15 @@ def _read_reviews(archive: Path) -> pd.DataFrame:
                 continue
             if member.size > _MAX_REVIEW_BYTES:
                 raise DataError(
-                    f"The archive {archive} holds {member.name} of {member.size} bytes."
+                    f"The archive {archive} holds {member.name} of {member.size} bytes: it is not "
+                    "the data set. Delete the file."
                 )
             reviews.append((match["class"], int(match["number"]), file.read().decode("utf-8")))
     if not reviews:
-        raise DataError(f"The archive {archive} holds no training reviews.")
+        raise DataError(
+            f"The archive {archive} holds no training reviews: it is not the data set. Delete the "
+            "file."
+        )
     reviews.sort()
     return pd.DataFrame(
         {

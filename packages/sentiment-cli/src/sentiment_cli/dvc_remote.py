@@ -1,0 +1,134 @@
+"""DVC's remote: which one a project has, what is in it, and how this machine reaches it.
+
+DVC reads neither ``.env`` nor MLFLOW_S3_ENDPOINT_URL. Its own place for addresses and keys of one
+machine is ``.dvc/config.local``, which git ignores.
+"""
+
+import configparser
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sentiment_core.files import write_atomically
+
+_CONFIG: Final = Path(".dvc/config")
+_LOCAL_CONFIG: Final = Path(".dvc/config.local")
+_OPTIONS: Final = {
+    "endpointurl": "MLFLOW_S3_ENDPOINT_URL",
+    "access_key_id": "AWS_ACCESS_KEY_ID",
+    "secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "region": "AWS_DEFAULT_REGION",
+}
+
+
+@dataclass(frozen=True)
+class DvcRemote:
+    """A remote and its options."""
+
+    project: Path
+    name: str
+    options: Mapping[str, str] = field(repr=False)  # keys may be among them
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.options.get("url", "")
+
+    def has(self, md5: str) -> bool:
+        """Ask whether a file is there.
+
+        Parameters
+        ----------
+        md5 : str
+            Its digest, which is its name.
+
+        Returns
+        -------
+        bool
+            False also where the remote does not answer, or is of a kind that we cannot ask.
+        """
+        name = f"files/md5/{md5[:2]}/{md5[2:]}"
+        if "://" not in self.url:
+            return (self.project / _CONFIG.parent / self.url / name).is_file()
+        return self.url.startswith("s3://") and self._bucket_has(name)
+
+    def _bucket_has(self, name: str) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from sentiment_core.object_store import s3_client, split_s3_uri
+
+        bucket, prefix = split_s3_uri(self.url)
+        try:
+            client = s3_client(
+                attempts=1,
+                endpoint=self.options.get("endpointurl"),
+                key=self.options.get("access_key_id"),
+                secret=self.options.get("secret_access_key"),
+            )
+            client.head_object(Bucket=bucket, Key=f"{prefix}/{name}".lstrip("/"))
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+
+def default_remote(project: Path) -> DvcRemote | None:
+    """Read the remote that ``dvc push`` and ``dvc pull`` use.
+
+    Parameters
+    ----------
+    project : Path
+        A folder with ``.dvc``.
+
+    Returns
+    -------
+    DvcRemote or None
+        None where there is none.
+    """
+    config = _read(project / _CONFIG, project / _LOCAL_CONFIG)
+    name = config.get("core", "remote", fallback=None)
+    if name is None or not config.has_section(_section(name)):
+        return None
+    return DvcRemote(project, name, dict(config[_section(name)]))
+
+
+def point_default_remote(project: Path, variables: Mapping[str, str]) -> DvcRemote | None:
+    """Make the default remote use a store, on this machine alone.
+
+    Parameters
+    ----------
+    project : Path
+        A folder with ``.dvc``, or one without, where nothing is done.
+    variables : mapping of str to str
+        What clients of the store find in their environment.
+
+    Returns
+    -------
+    DvcRemote or None
+        None where there is no S3 remote.
+    """
+    remote = default_remote(project)
+    if remote is None or not remote.url.startswith("s3://"):
+        return None
+    path = project / _LOCAL_CONFIG
+    config = _read(path)
+    section = _section(remote.name)
+    if not config.has_section(section):
+        config.add_section(section)
+    for option, variable in _OPTIONS.items():
+        config.set(section, option, variables[variable])
+    text = io.StringIO()
+    config.write(text)
+    write_atomically(path, text.getvalue().encode(), mode=0o600)
+    return default_remote(project)
+
+
+def _section(remote: str) -> str:
+    return f"'remote \"{remote}\"'"
+
+
+def _read(*paths: Path) -> configparser.ConfigParser:
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    config.read(paths, encoding="utf-8")
+    return config

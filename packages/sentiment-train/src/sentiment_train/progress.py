@@ -1,0 +1,81 @@
+"""Signs of life on standard error while work goes on, on a terminal and elsewhere.
+
+It imports nothing heavy, so that a command line may import it at its start.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Final
+
+LINE_SECONDS: Final = 15.0
+"""Time between two lines where there is no terminal; shorter work prints none."""
+
+Tell = Callable[[str], None]
+
+_outer: ContextVar[Tell | None] = ContextVar("_outer", default=None)
+
+
+@contextmanager
+def progress(message: str, *, line_seconds: float = LINE_SECONDS) -> Iterator[Tell]:
+    """Show a moving sign and a message; where there is no terminal, print a line now and then.
+
+    Work inside of other work becomes a detail of its message: there is one sign at a time.
+
+    Parameters
+    ----------
+    message : str
+        What is going on.
+    line_seconds : float, default 15
+        Time between two lines where there is no terminal.
+
+    Yields
+    ------
+    callable
+        Takes what is being done just now, to stand behind the message.
+    """
+    outer = _outer.get()
+    if outer:
+        outer(message)
+        yield lambda detail: outer(f"{message}: {detail}")
+        return
+    show = _on_terminal(message) if sys.stderr.isatty() else _as_lines(message, line_seconds)
+    with show as tell:
+        token = _outer.set(tell)
+        try:
+            yield tell
+        finally:
+            _outer.reset(token)
+
+
+@contextmanager
+def _on_terminal(message: str) -> Iterator[Tell]:
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status(escape(message)) as status:
+        yield lambda detail: status.update(escape(f"{message}: {detail}"))
+
+
+@contextmanager
+def _as_lines(message: str, line_seconds: float) -> Iterator[Tell]:
+    latest = [message]
+    done = threading.Event()
+    begin = time.monotonic()
+
+    def speak() -> None:
+        while not done.wait(line_seconds):
+            with suppress(OSError, ValueError):  # nobody reads it any more
+                seconds = time.monotonic() - begin
+                print(f"{latest[0]} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+
+    speaker = threading.Thread(target=speak, name="progress", daemon=True)
+    speaker.start()
+    try:
+        yield lambda detail: latest.__setitem__(0, f"{message}: {detail}")
+    finally:
+        done.set()
+        speaker.join()

@@ -1,0 +1,104 @@
+"""Every output that a README shows is what its command prints, but for ids, times and durations."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.readmes.console import commands, normalise
+from tests.support import BIN, ROOT, eventually, free_port, running
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+READMES = (ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md")))
+COMMANDS = [command for path in READMES for command in commands(path)]
+SHOWN = [command for command in COMMANDS if command.output]
+
+# Commands that show nothing and are run elsewhere, or cannot be run in a test, and why.
+ELSEWHERE = {
+    "./sentiment test": "it is what runs this test",
+    "./sentiment serve": "the server that the curl below it asks is started by this test",
+    "MLFLOW_TRACKING_URI=http://localhost:5001 sentiment-serve": "as the line above",
+    "docker compose -f docker-compose.prod.yml --profile with-nginx up -d": "tests/containers",
+    "sentiment-cli stack backup backup/monday": "tests/stack/test_stack_commands.py",
+    "sentiment-cli stack down && sentiment-cli stack restore backup/monday"
+    " && sentiment-cli stack up": "tests/stack/test_stack_commands.py",
+    "./sentiment dvc repro": "tests/stack/test_dvc.py",
+    "./sentiment dvc exp run -S model.C=3": "tests/stack/test_dvc.py",
+    "./sentiment dvc metrics diff": "tests/stack/test_dvc.py",
+    "pip install sentiment-serve": "nox -s build installs the wheel",
+    "sentiment-cli quickstart": "shown in the root README, and compared there",
+    "sentiment-cli train --champion": "packages/sentiment-cli/tests/test_commands.py",
+    "sentiment-cli doctor": "packages/sentiment-cli/tests/test_commands.py",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The folder of somebody who has typed the first command; and what it printed."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "params.yaml", folder)
+    return folder, run("sentiment-cli quickstart", folder)
+
+
+def run(line, folder, **environment):
+    """Run one command as a shell does, with the tools of this environment."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    variables = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "SENTIMENT_HOME", "PREFECT_HOME")
+    empty = dict.fromkeys(variables, "")
+    result = subprocess.run(
+        line, shell=True, cwd=folder, env=os.environ | empty | {"PATH": path} | environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def api(project):
+    """The API of that folder, on a port of its own."""
+    folder, _ = project
+    port = free_port()
+    with running(
+        [BIN / "sentiment-serve"], f"http://127.0.0.1:{port}", folder.parent / "api.log",
+        ready="/livez", PORT=str(port), SENTIMENT_HOME=str(folder / ".sentiment"),
+        MLFLOW_TRACKING_URI=f"sqlite:///{folder}/.sentiment/mlflow.db",
+    ) as process:  # fmt: skip
+        eventually(lambda: "200" in run(f"curl -sI -X GET {process.url}/readyz", folder))
+        yield process.url
+
+
+def is_quickstart(line):
+    return line.endswith("quickstart")
+
+
+@pytest.mark.parametrize("command", SHOWN, ids=lambda command: f"{command.file}: {command.line}")
+def test_the_output_is_what_is_printed(command, project, request):
+    folder, quickstart = project
+    if is_quickstart(command.line):
+        printed = quickstart
+    elif "localhost:8000" in command.line:
+        url = request.getfixturevalue("api")
+        printed = run(command.line.replace("localhost:8000", url.removeprefix("http://")), folder)
+    else:
+        printed = run(command.line, folder)
+    assert normalise(printed) == normalise(command.output)
+
+
+def test_every_other_command_is_run_elsewhere_or_says_why_not():
+    silent = {command.line for command in COMMANDS if not command.output}
+    assert silent - set(ELSEWHERE) == set()
+
+
+def test_blocks_are_read_as_written(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text(
+        "```console\n$ a   # why\n$ b\none\n```\nprose\n```text\ntwo 12 s\n```\n", "utf-8"
+    )
+    first, second = commands(file)
+    assert (first.line, first.output) == ("a", "")
+    assert (second.line, second.output) == ("b", "one\ntwo 12 s\n")
+    assert normalise(second.output) == normalise("one\ntwo 9 s")
+    assert normalise("0.88") != normalise("0.89")
+    assert normalise("0.97021133") == normalise("0.97021134") != normalise("0.97031133")
