@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlparse
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import SentimentError
+from sentiment_core.files import write_atomically
 from sentiment_core.model_package import PACKAGE_FILES, load_package
 from sentiment_core.object_store import s3_client, split_s3_uri
-from sentiment_core.files import write_atomically
 from sentiment_train.registry import Registry
 
 logger = logging.getLogger(__name__)
