@@ -49,6 +49,7 @@ def test_the_version_is_printed():
     assert run("--version").stdout.startswith("sentiment-cli ")
 
 
+@pytest.mark.slow
 def test_the_first_command_works_without_any_server(tmp_path):
     variables = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "SENTIMENT_HOME", "PREFECT_HOME")
     (tmp_path / "params.yaml").write_bytes((PROJECT / "params.yaml").read_bytes())
