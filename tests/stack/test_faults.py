@@ -13,6 +13,8 @@ from tests.support import BIN, eventually, free_port, running
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 MORTAL = ("postgres", "s3", "mlflow")
+# Longer than any part takes to come back, on any machine.
+PATIENT = str([1] * 120)
 
 
 @pytest.fixture
@@ -41,6 +43,7 @@ def test_a_training_survives_a_part_that_comes_back(stack, heal, champion, model
     process = stack.popen(
         "train", "--champion", "--data-path", "reviews.csv", "--json",
         MODEL_NAME=model_name, MLFLOW_EXPERIMENT_NAME=f"back-{model_name}",
+        TRAIN_RETRY_DELAY_SECONDS=PATIENT,
     )  # fmt: skip
     kill_in_the_middle(stack, part, f"back-{model_name}")
     time.sleep(1)
