@@ -1,10 +1,10 @@
-const READY = "It appears here, with the words that made it.";
 const RETRY_MILLISECONDS = 3000;
 
 const [form, text, send, summary, feedback, feedbackState, details, words, version] = [
   "form", "text", "send", "summary", "feedback", "feedback-state", "details", "words", "version",
 ].map(id => document.getElementById(id));
 const thumbs = [...document.querySelectorAll(".thumb")];
+const ready = summary.firstElementChild;
 let answered = null;
 let noModel = null;
 
@@ -164,7 +164,7 @@ for (const thumb of thumbs) {
 async function watchForModel() {
   const { ok, answer } = await ask("health");
   if (answered) return;
-  if (ok) summary.replaceChildren(element("p", READY, "note"));
+  if (ok) summary.replaceChildren(ready);
   else {
     if (answer.detail && answer.detail !== noModel) showError(noModel = answer.detail);
     setTimeout(watchForModel, RETRY_MILLISECONDS);
