@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROJECT_PARAMS = Path(__file__).parents[3] / "params.yaml"
 COMMAND = str(Path(sys.executable).parent / "sentiment-cli")
 HANG_SECONDS = 240
@@ -179,8 +181,6 @@ def check_end(terminal, code, expected=130):
 STUBBORN = """
 import time
 from sentiment_cli.interruption import interruption
-
-pytestmark = pytest.mark.slow
 with interruption.watched():
     {end_soon}
     while True:
