@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tools.workspace import CORE, PACKAGES, ReleaseError, Workspace
 
-_SHARED = ("pyproject.toml", "uv.lock", "noxfile.py", "params.yaml", ".github/", ".ci/", "tools/")
+_SHARED = (
+    "pyproject.toml", "uv.lock", "noxfile.py", "conftest.py", "sentiment", "params.yaml",
+    ".github/", ".ci/", "tools/",
+)  # fmt: skip
 _TESTED_ELSEWHERE = (
     "tests/", "bench/", "docs/", "services/", "plots/", ".dvc/", "docker-compose",
     "dvc.", "metrics.json", "prefect.yaml",

@@ -46,6 +46,7 @@ class Job:
 
     session: str
     popen: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
     seconds: float = 0.0
     exit_code: int | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -60,19 +61,27 @@ class Job:
         """Where pytest writes what became of each test, if the session runs any."""
         return REPORTS / f"{file_stem(self.session)}.xml"
 
-    def run(self, command: list[str]) -> None:
-        """Run it to its end."""
+    def start(self, command: list[str]) -> None:
+        """Start it, with its output in its log."""
         self.report.unlink(missing_ok=True)
-        started = time.monotonic()
+        self.started = time.monotonic()
         with self.log.open("wb") as log:
             # A process group of its own, so that Ctrl-C reaches it once, from here.
             self.popen = subprocess.Popen(
                 [*command, self.session], stdout=log, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-            self.exit_code = self.popen.wait()
-        self.seconds = time.monotonic() - started
-        self.skipped = list(skipped_tests(self.report))
+
+    def wait(self) -> None:
+        """Wait for its end, and read what it skipped."""
+        if self.popen is None:
+            return
+        self.exit_code = self.popen.wait()
+        self.seconds = time.monotonic() - self.started
+        if self.exit_code and not self.report.exists():
+            self.skipped = [("all of it", "it ended before it could report")]
+        else:
+            self.skipped = list(skipped_tests(self.report))
 
     def last_line(self) -> str:
         """Return what it printed last."""
@@ -110,6 +119,7 @@ class Lanes:
         for job in self.jobs:
             self._waiting.put(job)
         self._stopped = threading.Event()
+        self._start_lock = threading.Lock()
         self._print_lock = threading.Lock()
         self._number = number
         self._lanes: list[Future[None]] = []
@@ -132,7 +142,8 @@ class Lanes:
         return [job for job in self.jobs if job.popen and job.exit_code is None]
 
     def _stop(self) -> None:
-        self._stopped.set()
+        with self._start_lock:  # from here on none starts
+            self._stopped.set()
         for number in (signal.SIGINT, signal.SIGKILL):
             for job in self._running():
                 if job.popen:
@@ -147,8 +158,12 @@ class Lanes:
                 job = self._waiting.get_nowait()
             except queue.Empty:
                 return
+            with self._start_lock:
+                if self._stopped.is_set():
+                    return
+                job.start(self._command)
             self._say(f">>> {job.session} starts")
-            job.run(self._command)
+            job.wait()
             self._finish(job)
 
     def _finish(self, job: Job) -> None:
@@ -218,6 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
     REPORTS.mkdir(parents=True, exist_ok=True)
     lanes = Lanes(options.sessions, options.command, options.lanes)
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like by Ctrl-C
     try:
         lanes.run()
     except KeyboardInterrupt:

@@ -176,7 +176,7 @@ def main() -> None:
     elif arguments.dry_run:
         print("Nothing was written (--dry-run).")
     else:
-        print("Look with `git diff`, test with `uv run nox`, and commit.")
+        print("Look with `git diff`, test with `./sentiment test`, and commit.")
 
 
 if __name__ == "__main__":

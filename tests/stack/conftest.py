@@ -89,7 +89,7 @@ class Stack:
     def cli(self, *arguments, exit_code=0, **environment):
         """Run a command of the CLI; returns its JSON, or its text with what it says on stderr."""
         process = self.popen(*arguments, **environment)
-        stdout, stderr = process.communicate(timeout=240)
+        stdout, stderr = process.communicate(timeout=600)
         assert process.returncode == exit_code, stdout + stderr
         return json.loads(stdout) if "--json" in arguments and stdout else stdout + stderr
 

@@ -11,7 +11,7 @@ from sentiment_cli.dvc_remote import point_default_remote
 from sentiment_core.object_store import s3_client
 from tests.support import BIN, ROOT
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 DATA = "data/imdb_sample.csv"
 
@@ -33,11 +33,11 @@ class Repository:
     def run(self, *command, exit_code=0, **environment):
         result = subprocess.run(
             command, cwd=self.folder, env=self.environment | environment,
-            capture_output=True, text=True, check=False, timeout=300,
+            capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
-        text = result.stdout + result.stderr
+        text = result.stdout if "--json" in command else result.stdout + result.stderr
         failed_as_expected = exit_code is None and result.returncode != 0
-        assert result.returncode == exit_code or failed_as_expected, text
+        assert result.returncode == exit_code or failed_as_expected, text + result.stderr
         return text
 
     def read(self, name):

@@ -10,9 +10,11 @@ import pytest
 
 from tests.support import BIN, eventually, free_port, running
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 MORTAL = ("postgres", "s3", "mlflow")
+# Longer than any part takes to come back, on any machine.
+PATIENT = str([1] * 120)
 
 
 @pytest.fixture
@@ -41,11 +43,12 @@ def test_a_training_survives_a_part_that_comes_back(stack, heal, champion, model
     process = stack.popen(
         "train", "--champion", "--data-path", "reviews.csv", "--json",
         MODEL_NAME=model_name, MLFLOW_EXPERIMENT_NAME=f"back-{model_name}",
+        TRAIN_RETRY_DELAY_SECONDS=PATIENT,
     )  # fmt: skip
     kill_in_the_middle(stack, part, f"back-{model_name}")
     time.sleep(1)
     stack.start(part)
-    _, stderr = process.communicate(timeout=240)
+    _, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr
     assert_champion_is_sound(stack, model_name)
 
@@ -58,7 +61,7 @@ def test_a_training_fails_plainly_if_it_stays_away(stack, heal, champion, model_
         MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
     )  # fmt: skip
     kill_in_the_middle(stack, part, f"away-{model_name}")
-    stdout, stderr = process.communicate(timeout=240)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode != 0, stdout
     assert "Error: " in stderr
     assert "Traceback" not in stdout + stderr

@@ -16,7 +16,7 @@ from sentiment_cli.stack.supervisor import check_ports
 from tests.stack.conftest import as_variables, make_settings
 from tests.support import BIN, ROOT, eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 
 class Project:

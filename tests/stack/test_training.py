@@ -13,7 +13,7 @@ from sentiment_core.champion_pointer import ChampionPointer
 from sentiment_core.object_store import s3_client
 from tests.support import eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture

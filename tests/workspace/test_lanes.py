@@ -63,7 +63,9 @@ def test_two_run_at_a_time_and_a_failure_is_shown_and_counts(start):
     assert before.endswith("fails begins\nthe reason\n\n")
     assert "meets-1 is fine" in output
     assert output.splitlines()[-1] == "FAILED: fails"
-    assert "Not tested: 1\n  skips, 1 tests: no engine\n    a.b.test_c\n" in after
+    assert "Not tested: 2\n" in after
+    assert "  fails, 1 tests: it ended before it could report\n    all of it\n" in after
+    assert "  skips, 1 tests: no engine\n    a.b.test_c\n" in after
 
 
 def test_when_all_is_fine_it_says_that_nothing_was_skipped(start):
@@ -76,11 +78,12 @@ def test_when_all_is_fine_it_says_that_nothing_was_skipped(start):
     ]
 
 
-def test_ctrl_c_ends_all_and_lets_them_clean_up(start, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_all_and_lets_them_clean_up(start, tmp_path, number):
     process = start("endless", "fine", "endless-2")
     while not (tmp_path / "started").exists() or not (tmp_path / "started").read_text():
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, error = process.communicate()
     assert process.returncode == 130
     assert "Interrupted" in error

@@ -10,6 +10,8 @@ from tests.support import ROOT
 from tools.make_yours import Names, make_yours, present_names
 from tools.workspace import ReleaseError, Workspace
 
+pytestmark = pytest.mark.slow
+
 # In two parts, so that the way back does not find it in this file.
 NEW_MODEL = "mood" + "-9"
 

@@ -17,6 +17,8 @@ from tools.job_summary import render_summary
 from tools.release_plan import image_tags, plan_release
 from tools.workspace import CORE, PACKAGES, ReleaseError, Workspace, bumped, parse_tag
 
+pytestmark = pytest.mark.slow  # each clones the repository
+
 
 @pytest.fixture
 def workspace(tmp_path):

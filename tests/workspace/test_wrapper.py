@@ -17,6 +17,8 @@ from threading import Thread
 import pytest
 from uv import find_uv_bin
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEBIAN_PYTHON = Path("/usr/bin/python3")
 MOST_PACKAGES = 150

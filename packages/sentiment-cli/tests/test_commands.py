@@ -9,7 +9,10 @@ import pytest
 from sentiment_core.params import load_params
 from sentiment_train.testing import copy_home
 
-pytestmark = pytest.mark.filterwarnings("default")  # Prefect's and MLflow's own warnings
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default"),  # Prefect's and MLflow's own warnings
+]
 
 
 @pytest.fixture(scope="session")

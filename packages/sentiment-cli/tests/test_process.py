@@ -49,6 +49,7 @@ def test_the_version_is_printed():
     assert run("--version").stdout.startswith("sentiment-cli ")
 
 
+@pytest.mark.slow
 def test_the_first_command_works_without_any_server(tmp_path):
     variables = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "SENTIMENT_HOME", "PREFECT_HOME")
     (tmp_path / "params.yaml").write_bytes((PROJECT / "params.yaml").read_bytes())
@@ -93,6 +94,6 @@ def test_a_faulty_data_file_is_told_before_any_server_starts(tmp_path):
     result = run("train", "--data-path", "bad.csv", cwd=tmp_path, **dict.fromkeys(variables, ""))
     assert (result.returncode, result.stdout) == (1, "")
     assert "separated by semicolons, not commas; its column 'review' holds the" in result.stderr
-    assert "this writes a file that fits: python -c" in result.stderr
+    assert f"this writes a file that fits: {sys.executable} -c" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / ".sentiment/prefect").exists()

@@ -1,6 +1,7 @@
 """The default parameters, on reviews that neither the sample nor their choice has seen."""
 
 import pandas as pd
+import pytest
 
 from sentiment_core.dataset import load_dataset, text_fingerprints
 from sentiment_core.evaluation import evaluate
@@ -9,6 +10,7 @@ from sentiment_train.prepare import prepare_dataset
 from sentiment_train.sources.package import PackageSource
 
 
+@pytest.mark.slow
 def test_two_thousand_reviews_are_enough_for_unseen_ones(tmp_path, params):
     path = tmp_path / "sample.csv"
     prepare_dataset(PackageSource(), path, samples=params.data.samples, seed=params.data.seed)

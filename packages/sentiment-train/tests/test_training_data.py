@@ -69,11 +69,23 @@ def test_a_missing_file_is_made_and_then_kept(provide, asked):
     assert provide.notes == []
 
 
-@pytest.mark.parametrize("named", [False, True])
-def test_a_file_with_other_parameters_is_made_again(provide, asked, tmp_path, named):
+def test_a_named_file_is_taken_as_it_is_also_where_the_parameters_keep_theirs(provide, asked):
     first = provide(asked())
-    path = tmp_path / first.path if named else None  # the same file by another name
-    second = provide(asked(samples=60, seed=7), path)
+    again = provide(asked(samples=60), first.path)
+    assert again.md5 == first.md5
+    assert facts(again) == ("package", 40, 40)
+    assert "taken as it is; not used: data.samples (60)" in provide.notes[0]
+
+
+def test_a_named_file_that_is_missing_is_not_made(provide, asked, tmp_path):
+    with pytest.raises(DataError, match=r"No data file .*reviews.csv"):
+        provide(asked(), tmp_path / "data/reviews.csv")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_with_other_parameters_is_made_again(provide, asked):
+    provide(asked())
+    second = provide(asked(samples=60, seed=7))
     assert facts(second) == ("package", 60, 60)
     assert second.params.data.seed == read_provenance(second.path).seed == 7
     (note,) = provide.notes

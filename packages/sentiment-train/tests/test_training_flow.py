@@ -33,6 +33,7 @@ from sentiment_train.registry import Registry, RegistryError
 from sentiment_train.testing import copy_home
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("prefect_server"),
     # Of Prefect's and MLflow's own making.
     pytest.mark.filterwarnings("default"),

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,8 @@ def _repair(
         f"import pandas; pandas.read_csv({source}, dtype=str, keep_default_na=False{options})"
         f"{steps}.to_csv({target}, index=False)"
     )
-    return f"python -c {shlex.quote(program)}"
+    # This very Python: another may lack pandas, or the name python.
+    return f"{shlex.quote(sys.executable)} -c {shlex.quote(program)}"
 
 
 def _code(value: Any) -> str:

@@ -64,14 +64,13 @@ def provide_data_file(
         If the parameters ask for other data than what lies there, and it cannot be made.
     """
     data = params.data
-    own = Path(data.path)
-    path = own if data_path is None else data_path
-    if path.absolute() != own.absolute():
-        _note_unused(path, data, tell)
-        return path
+    if data_path is not None:
+        _note_unused(data_path, data, tell)
+        return data_path
+    path = Path(data.path)
     record = read_provenance(path)
     if path.exists() and record is None:
-        if data.source != "csv" and data_path is None:
+        if data.source != "csv":
             raise DataError(
                 f"{path} {describe_stranger(path)}, but data.source asks for {data.source}. Make "
                 "it again with `sentiment-cli prepare-data --force`; or, to train on the file as "

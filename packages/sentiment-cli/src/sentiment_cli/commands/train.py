@@ -176,7 +176,7 @@ def _train_here(
 
     with progress("Training") as tell, TrainingWatch(tell) as watch:
         interruption.end_soon(watch.remains)
-        tell("starting")
+        tell("starting Prefect and the libraries")
         # The server starts while the libraries are imported.
         server = start_temporary_prefect(settings)
         from sentiment_train.flows.training import train_sentiment_model

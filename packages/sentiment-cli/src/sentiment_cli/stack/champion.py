@@ -40,7 +40,7 @@ def find_champion(settings: StackSettings) -> tuple[str, str | None]:
             url, params={"name": name, "alias": CHAMPION}, timeout=_TIMEOUT_SECONDS
         )
         # An unknown alias of a known model is a wrong parameter, for MLflow.
-        if response.is_client_error:
+        if response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
             return name, None
         version: str = response.raise_for_status().json()["model_version"]["version"]
     except httpx.HTTPError as error:

@@ -1,8 +1,12 @@
+const RETRY_MILLISECONDS = 3000;
+
 const [form, text, send, summary, feedback, feedbackState, details, words, version] = [
   "form", "text", "send", "summary", "feedback", "feedback-state", "details", "words", "version",
 ].map(id => document.getElementById(id));
 const thumbs = [...document.querySelectorAll(".thumb")];
+const ready = summary.firstElementChild;
 let answered = null;
+let noModel = null;
 
 function element(tag, content, className) {
   const node = document.createElement(tag);
@@ -156,7 +160,14 @@ for (const thumb of thumbs) {
   });
 }
 
-// Say at once, and not after somebody has typed, that no model is there.
-ask("health").then(({ ok, answer }) => {
-  if (!ok && answer.detail && !answered) showError(answer.detail);
-});
+// Say at once, and not after somebody has typed, that no model is there; and when it is.
+async function watchForModel() {
+  const { ok, answer } = await ask("health");
+  if (answered) return;
+  if (ok) summary.replaceChildren(ready);
+  else {
+    if (answer.detail && answer.detail !== noModel) showError(noModel = answer.detail);
+    setTimeout(watchForModel, RETRY_MILLISECONDS);
+  }
+}
+watchForModel();

@@ -86,7 +86,7 @@ def load_data(
 ) -> tuple[TrainingData, DataReport]:
     """Read and check the data file; make that of the parameters if it is missing or another."""
     begin(Step.LOAD)
-    path = provide_data_file(params, data_path, settings, logger.warning)
+    path = provide_data_file(params, data_path, settings, logger.info)
     data = read_training_data(path, params)
     report = check_data(data.frame, data.provenance)
     logger.info("%d reviews (%d positive) from %s", report.n_rows, report.n_positive, path)
