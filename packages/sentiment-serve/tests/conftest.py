@@ -3,7 +3,7 @@ import pytest
 
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
-from sentiment_serve.testing import FolderRegistry
+from tests.support.tiny_models import FolderRegistry
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import threading
 import pytest
 from prometheus_client import Counter
 
-from sentiment_serve.background import BackgroundWorker
-from sentiment_serve.feedback.recent import RecentPredictions
-from sentiment_serve.testing import make_scorer
+from sentiment_serve.prediction.background import BackgroundWorker
+from sentiment_serve.prediction.recent import RecentPredictions
+from tests.support.tiny_models import make_scorer
 
 pytestmark = pytest.mark.anyio
 

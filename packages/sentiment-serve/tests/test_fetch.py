@@ -14,14 +14,14 @@ from sentiment_serve.model.errors import (
     SourceUnreachableError,
 )
 from sentiment_serve.model.fetch import fetch_package
-from sentiment_serve.model.registry_client import (
+from sentiment_serve.model.mlflow_server import (
     EmbeddedRegistry,
     ServerRegistry,
     http_headers,
 )
 from sentiment_serve.model.source import open_registry
 from sentiment_serve.settings import ServeSettings
-from sentiment_serve.testing import FolderRegistry
+from tests.support.tiny_models import FolderRegistry
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

@@ -9,7 +9,7 @@ from sentiment_core.errors import ModelPackageError
 from sentiment_core.model_package import write_package
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
-from sentiment_serve.testing import make_scorer
+from tests.support.tiny_models import make_scorer
 
 pytestmark = pytest.mark.anyio
 

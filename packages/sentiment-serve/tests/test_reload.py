@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE
-from sentiment_serve.testing import make_scorer
+from tests.support.tiny_models import make_scorer
 
 pytestmark = pytest.mark.anyio
 

@@ -12,20 +12,20 @@ import urllib3
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from sentiment_serve.draining import Drain
-from sentiment_serve.logs import configure_logging
+from sentiment_serve.api.middleware import RequestMiddleware
+from sentiment_serve.api.problems import Problem, install_problem_handlers
+from sentiment_serve.api.routes import admin, docs, feedback, health, pages, predict
+from sentiment_serve.api.state import AppState
 from sentiment_serve.metrics import ServeMetrics
-from sentiment_serve.middleware import RequestMiddleware
 from sentiment_serve.model.cache import ModelCache
 from sentiment_serve.model.fetch import fetch_package
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.source import open_registry
 from sentiment_serve.model.watcher import AliasWatcher
-from sentiment_serve.problems import Problem, install_problem_handlers
-from sentiment_serve.routes import admin, docs, feedback, health, pages, predict
-from sentiment_serve.service import PredictionService
+from sentiment_serve.prediction.service import PredictionService
+from sentiment_serve.process.draining import Drain
+from sentiment_serve.process.logs import configure_logging
 from sentiment_serve.settings import ServeSettings, read_settings
-from sentiment_serve.state import AppState
 
 logger = logging.getLogger(__name__)
 

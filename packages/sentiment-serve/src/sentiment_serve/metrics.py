@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from sentiment_core.prediction import Prediction
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.holder import ModelHolder
-from sentiment_serve.shared_metrics import SHARED_FOLDER_VARIABLE
+from sentiment_serve.process.shared_metrics import SHARED_FOLDER_VARIABLE
 
 _LATENCY_BUCKETS: Final = (
     0.0005,

@@ -14,7 +14,7 @@ from sentiment_core.errors import ScorerError
 from sentiment_core.model_package import load_package
 from sentiment_core.scorer import LinearScorer
 from sentiment_serve.model.errors import BadVersionError, SourceUnreachableError
-from sentiment_serve.model.registry_client import VersionRef
+from sentiment_serve.model.mlflow_server import VersionRef
 
 _KEPT_PACKAGES: Final = 5
 

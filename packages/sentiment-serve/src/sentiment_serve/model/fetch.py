@@ -11,7 +11,7 @@ import urllib3
 from sentiment_core.model_package import PACKAGE_FILES
 from sentiment_core.object_store import s3_client, split_s3_uri
 from sentiment_serve.model.errors import BadVersionError, SourceUnreachableError
-from sentiment_serve.model.registry_client import http_headers
+from sentiment_serve.model.mlflow_server import http_headers
 from sentiment_serve.settings import ServeSettings
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=60.0)

@@ -10,7 +10,7 @@ from sentiment_core.errors import ModelPackageError
 from sentiment_core.registry_names import CHAMPION
 from sentiment_serve.model.errors import AliasNotSetError, BadVersionError, SourceUnreachableError
 from sentiment_serve.model.fetch import open_fetcher
-from sentiment_serve.model.registry_client import VersionRef
+from sentiment_serve.model.mlflow_server import VersionRef
 from sentiment_serve.settings import ServeSettings
 
 

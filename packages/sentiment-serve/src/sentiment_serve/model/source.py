@@ -2,12 +2,12 @@
 
 import urllib3
 
-from sentiment_serve.model.pointer import PointerRegistry
-from sentiment_serve.model.registry_client import (
+from sentiment_serve.model.mlflow_server import (
     EmbeddedRegistry,
     RegistryClient,
     ServerRegistry,
 )
+from sentiment_serve.model.pointer import PointerRegistry
 from sentiment_serve.settings import ServeSettings
 
 

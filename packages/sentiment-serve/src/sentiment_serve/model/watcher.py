@@ -19,7 +19,7 @@ from sentiment_serve.model.errors import (
     SourceUnreachableError,
 )
 from sentiment_serve.model.holder import ModelHolder, ReloadFailure
-from sentiment_serve.model.registry_client import RegistryClient, VersionRef
+from sentiment_serve.model.mlflow_server import RegistryClient, VersionRef
 
 logger = logging.getLogger(__name__)
 

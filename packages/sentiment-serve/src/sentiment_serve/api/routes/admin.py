@@ -12,10 +12,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from sentiment_serve.problems import problem_responses
-from sentiment_serve.schemas import ReloadAnswer
+from sentiment_serve.api.problems import problem_responses
+from sentiment_serve.api.schemas import ReloadAnswer
+from sentiment_serve.api.state import state_of
 from sentiment_serve.settings import ServeSettings
-from sentiment_serve.state import state_of
 
 _MAX_WEBHOOK_AGE_SECONDS: Final = 300
 _REMEMBERED_DELIVERIES: Final = 1000

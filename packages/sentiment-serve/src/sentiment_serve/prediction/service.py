@@ -3,12 +3,17 @@
 from starlette.exceptions import HTTPException
 
 from sentiment_core.prediction import Prediction, predict, predict_batch
-from sentiment_serve.challenger import ChooseModel, Shadow, champion_answers, split_traffic
-from sentiment_serve.feedback.log import PredictionLog, PredictionRecord, open_prediction_log
-from sentiment_serve.feedback.recent import RecentPredictions
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.holder import ModelHolder
+from sentiment_serve.prediction.challenger import (
+    ChooseModel,
+    Shadow,
+    champion_answers,
+    split_traffic,
+)
+from sentiment_serve.prediction.log import PredictionLog, PredictionRecord, open_prediction_log
+from sentiment_serve.prediction.recent import RecentPredictions
 from sentiment_serve.settings import ServeSettings
 
 RETRY_AFTER_SECONDS = 5

@@ -17,9 +17,9 @@ from prometheus_client import Counter
 
 from sentiment_core.object_store import s3_client, split_s3_uri
 from sentiment_core.prediction import Prediction
-from sentiment_serve.background import BackgroundWorker
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
+from sentiment_serve.prediction.background import BackgroundWorker
 from sentiment_serve.settings import ServeSettings
 
 logger = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
-from sentiment_serve.problems import problem_responses
-from sentiment_serve.schemas import FeedbackAnswer, FeedbackRequest
-from sentiment_serve.state import state_of
+from sentiment_serve.api.problems import problem_responses
+from sentiment_serve.api.schemas import FeedbackAnswer, FeedbackRequest
+from sentiment_serve.api.state import state_of
 
 router = APIRouter(tags=["feedback"])
 

@@ -10,9 +10,8 @@ from starlette.exceptions import HTTPException
 from sentiment_core.attribution import attribute_words
 from sentiment_core.prediction import Prediction as Label
 from sentiment_core.prediction import prediction_of
-from sentiment_serve.model.cache import LoadedModel
-from sentiment_serve.problems import problem_responses
-from sentiment_serve.schemas import (
+from sentiment_serve.api.problems import problem_responses
+from sentiment_serve.api.schemas import (
     BatchAnswer,
     BatchRequest,
     ExplainAnswer,
@@ -21,8 +20,9 @@ from sentiment_serve.schemas import (
     Term,
     Word,
 )
-from sentiment_serve.service import PredictionService
-from sentiment_serve.state import request_id_of, state_of
+from sentiment_serve.api.state import request_id_of, state_of
+from sentiment_serve.model.cache import LoadedModel
+from sentiment_serve.prediction.service import PredictionService
 
 REQUEST_KEY_HEADER = "x-request-key"
 ALIAS_HEADER = "X-Model-Alias"

@@ -171,7 +171,7 @@ class EmbeddedRegistry:
         self._name = settings.registered_model
 
     def resolve(self, alias: str) -> VersionRef:  # noqa: D102 - as in the protocol
-        command = [sys.executable, "-m", "sentiment_serve.model.embedded_registry"]
+        command = [sys.executable, "-m", "sentiment_serve.model.mlflow_subprocess"]
         try:
             result = subprocess.run(  # noqa: S603 - our own interpreter and module
                 [*command, self._uri, self._name, alias],

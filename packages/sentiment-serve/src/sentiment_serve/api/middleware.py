@@ -10,8 +10,8 @@ from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sentiment_serve.draining import Drain
 from sentiment_serve.metrics import ServeMetrics
+from sentiment_serve.process.draining import Drain
 
 logger = logging.getLogger("sentiment_serve.access")
 

@@ -9,10 +9,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
-import psutil
-
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 
@@ -46,6 +43,8 @@ class Process:
             )  # fmt: skip
 
     def start(self, timeout=90):
+        import httpx  # not in every package's own environment
+
         self.launch()
         deadline = time.monotonic() + timeout
         while True:
@@ -60,6 +59,8 @@ class Process:
 
     def kill(self):
         """As a power cut does."""
+        import psutil
+
         with suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self.popen.pid).children(recursive=True):
                 child.kill()

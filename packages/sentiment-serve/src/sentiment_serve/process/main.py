@@ -7,8 +7,8 @@ import uvicorn
 from pydantic import ValidationError
 
 from sentiment_core.secret_files import SecretFileError
+from sentiment_serve.process.shared_metrics import shared_metrics
 from sentiment_serve.settings import ServeSettings, read_settings
-from sentiment_serve.shared_metrics import shared_metrics
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from importlib.resources import files
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from sentiment_serve.state import state_of
+from sentiment_serve.api.state import state_of
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "

@@ -5,10 +5,10 @@ from typing import cast
 
 from starlette.requests import Request
 
-from sentiment_serve.draining import Drain
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.watcher import AliasWatcher
-from sentiment_serve.service import PredictionService
+from sentiment_serve.prediction.service import PredictionService
+from sentiment_serve.process.draining import Drain
 from sentiment_serve.settings import ServeSettings
 
 

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from sentiment_core.labels import Sentiment, classify
-from sentiment_serve.background import BackgroundWorker
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.holder import ModelHolder
+from sentiment_serve.prediction.background import BackgroundWorker
 
 _BUCKETS: Final = 10_000
 

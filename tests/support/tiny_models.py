@@ -9,7 +9,7 @@ from sentiment_core.model_package import MANIFEST_FILE, write_package
 from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
 from sentiment_core.scorer import END_OF_KEYS, LinearScorer
 from sentiment_serve.model.errors import SourceUnreachableError
-from sentiment_serve.model.registry_client import VersionRef, alias_not_set
+from sentiment_serve.model.mlflow_server import VersionRef, alias_not_set
 
 
 def make_scorer(weight: float = 4.0) -> LinearScorer:

@@ -1,6 +1,6 @@
 """Resolves an alias in a registry without a server; runs as a process of its own.
 
-``python -m sentiment_serve.model.embedded_registry URI NAME ALIAS`` prints JSON, ``null`` if no
+``python -m sentiment_serve.model.mlflow_subprocess URI NAME ALIAS`` prints JSON, ``null`` if no
 version has the alias.
 """
 

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
-from sentiment_serve.problems import problem_responses
-from sentiment_serve.schemas import HealthAnswer, ModelInfoAnswer, ReadyAnswer
-from sentiment_serve.state import state_of
+from sentiment_serve.api.problems import problem_responses
+from sentiment_serve.api.schemas import HealthAnswer, ModelInfoAnswer, ReadyAnswer
+from sentiment_serve.api.state import state_of
 
 _NOT_READY = 503
 
