@@ -7,7 +7,8 @@ import numpy as np
 
 from sentiment_core.model_package import MANIFEST_FILE, write_package
 from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
-from sentiment_core.scorer import END_OF_KEYS, LinearScorer
+from sentiment_core.scorer import LinearScorer
+from sentiment_core.vocabulary import Vocabulary
 from sentiment_serve.model.errors import SourceUnreachableError
 from sentiment_serve.model.mlflow_server import VersionRef, alias_not_set
 
@@ -25,9 +26,9 @@ def make_scorer(weight: float = 4.0) -> LinearScorer:
     LinearScorer
         The model.
     """
+    vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
     return LinearScorer(
-        words=["bad", "good"],
-        keys=np.array([END_OF_KEYS]),
+        vocabulary=vocabulary,
         idf=np.array([1.0, 1.0]),
         coefficients=np.array([-weight, weight]),
         intercept=0.1,

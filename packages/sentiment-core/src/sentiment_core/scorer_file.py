@@ -1,0 +1,100 @@
+"""What a scorer file holds, in a container of plain arrays (see `sentiment_core.array_file`)."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentiment_core.array_file import pack, unpack
+from sentiment_core.cleaning import CLEANING_VERSION
+from sentiment_core.errors import ScorerError
+from sentiment_core.vocabulary import Vocabulary
+
+_WORD_SEPARATOR: Final = "\n"
+
+
+class ScorerContent(NamedTuple):
+    """All that a scorer is made of; see `sentiment_core.scorer.LinearScorer`."""
+
+    vocabulary: Vocabulary
+    idf: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    intercept: float
+    max_ngram: int
+    sublinear_tf: bool
+
+
+def encode_scorer(content: ScorerContent) -> bytes:
+    """Serialise a scorer; equal scorers give equal bytes.
+
+    Parameters
+    ----------
+    content : ScorerContent
+        The scorer.
+
+    Returns
+    -------
+    bytes
+        Content of a scorer file.
+    """
+    header = {
+        "cleaning_version": CLEANING_VERSION,
+        "intercept": content.intercept,
+        "max_ngram": content.max_ngram,
+        "sublinear_tf": content.sublinear_tf,
+    }
+    words = _WORD_SEPARATOR.join(content.vocabulary.words).encode("utf-8")
+    arrays: dict[str, NDArray[Any]] = {
+        "words": np.frombuffer(words, dtype=np.uint8),
+        "keys": content.vocabulary.keys,
+        "idf": content.idf,
+        "coefficients": content.coefficients,
+    }
+    return pack(header, arrays)
+
+
+def decode_scorer(data: bytes) -> tuple[ScorerContent, str]:
+    """Read the content of a scorer file.
+
+    Parameters
+    ----------
+    data : bytes
+        As returned by `encode_scorer`.
+
+    Returns
+    -------
+    content : ScorerContent
+        Equal to the one that was serialised.
+    digest : str
+        Its hex SHA-256.
+
+    Raises
+    ------
+    ScorerError
+        If the data are damaged, foreign or made for another version of the cleaning.
+    """
+    header, arrays, digest = unpack(data)
+    try:
+        if header["cleaning_version"] != CLEANING_VERSION:
+            raise ScorerError(
+                f"made for text cleaning version {header['cleaning_version']}, but this "
+                f"sentiment-core has version {CLEANING_VERSION}: train again or install the "
+                "release that wrote it"
+            )
+        joined = arrays["words"].tobytes().decode("utf-8")
+        content = ScorerContent(
+            Vocabulary(joined.split(_WORD_SEPARATOR) if joined else [], arrays["keys"]),
+            idf=arrays["idf"],
+            coefficients=arrays["coefficients"],
+            intercept=float(header["intercept"]),
+            max_ngram=int(header["max_ngram"]),
+            sublinear_tf=bool(header["sublinear_tf"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ScorerError(f"malformed ({error})") from error
+    return content, digest
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of a scorer file's content, as hex SHA-256."""
+    return unpack(data).digest
