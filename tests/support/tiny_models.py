@@ -5,27 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
+from sentiment_core.errors import UnreachableError
 from sentiment_core.model_package import MANIFEST_FILE, write_package
-from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
+from sentiment_core.registry_names import CHALLENGER, CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.vocabulary import Vocabulary
-from sentiment_serve.model.errors import SourceUnreachableError
-from sentiment_serve.model.mlflow_server import VersionRef, alias_not_set
+from sentiment_serve.model.version import VersionRef, alias_not_set
 
 
 def make_scorer(weight: float = 4.0) -> LinearScorer:
-    """Make a model that knows two words, ``good`` and ``bad``.
-
-    Parameters
-    ----------
-    weight : float
-        Coefficient of ``good``; a negative one turns the answers around.
-
-    Returns
-    -------
-    LinearScorer
-        The model.
-    """
+    """Make a model that knows two words, ``good`` and ``bad``; a negative weight turns them."""
     vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
     return LinearScorer(
         vocabulary=vocabulary,
@@ -38,37 +27,26 @@ def make_scorer(weight: float = 4.0) -> LinearScorer:
 
 
 class FolderRegistry:
-    """Stands for MLflow, which the API's own environment does not have: versions are folders.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the versions.
-    """
+    """Stands for MLflow, which the API's own environment does not have: versions are folders."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.aliases: dict[str, str] = {}
-        self.reachable = True
+        self.failures: dict[str, Exception] = {}
         self.asked = 0
 
+    @property
+    def reachable(self) -> bool:
+        return not self.failures
+
+    @reachable.setter
+    def reachable(self, value: bool) -> None:
+        """Let every alias fail, or none."""
+        error = UnreachableError("The registry does not answer.")
+        self.failures = {} if value else dict.fromkeys((CHAMPION, CHALLENGER), error)
+
     def add(self, version: str, scorer: LinearScorer | None = None, alias: str = CHAMPION) -> Path:
-        """Write a version and let an alias name it.
-
-        Parameters
-        ----------
-        version : str
-            Its number.
-        scorer : LinearScorer, optional
-            Its model.
-        alias : str
-            Names it from now on.
-
-        Returns
-        -------
-        Path
-            Folder of the package.
-        """
+        """Write a version and let an alias name it; returns the folder of its package."""
         folder = self._root / version / PACKAGE_ARTIFACT
         write_package(
             folder,
@@ -81,28 +59,9 @@ class FolderRegistry:
         return folder
 
     def resolve(self, alias: str) -> VersionRef:
-        """Find the version that an alias names.
-
-        Parameters
-        ----------
-        alias : str
-            For example ``champion``.
-
-        Returns
-        -------
-        VersionRef
-            The version.
-
-        Raises
-        ------
-        AliasNotSetError
-            If no version has the alias.
-        SourceUnreachableError
-            While `reachable` is false.
-        """
         self.asked += 1
-        if not self.reachable:
-            raise SourceUnreachableError("The registry does not answer.")
+        if alias in self.failures:
+            raise self.failures[alias]
         if alias not in self.aliases:
             raise alias_not_set(DEFAULT_MODEL_NAME, alias, "of this test")
         version = self.aliases[alias]

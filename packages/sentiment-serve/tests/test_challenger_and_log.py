@@ -57,7 +57,7 @@ async def test_a_challenger_that_is_taken_away_stops_answering(start, rivals):
     async with start(challenger_mode="split", challenger_percent=100) as running:
         assert (await running.predict()).json()["model_version"] == "2"
         del rivals.aliases["challenger"]
-        await running.parts.watcher.check()
+        await running.state.watcher.check()
         assert (await running.predict()).json()["model_version"] == "1"
 
 

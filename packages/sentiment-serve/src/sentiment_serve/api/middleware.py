@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentiment_serve.metrics import ServeMetrics
-from sentiment_serve.process.draining import Drain
+from sentiment_serve.process.draining import ConnectionDraining
 
 logger = logging.getLogger("sentiment_serve.access")
 
@@ -29,7 +29,7 @@ class RequestMiddleware:
         Answers.
     metrics : ServeMetrics
         Counts.
-    drain : Drain
+    draining : ConnectionDraining
         Tells when clients are to go away.
     max_body_bytes : int
         Longer bodies are refused while they arrive.
@@ -42,25 +42,19 @@ class RequestMiddleware:
         app: ASGIApp,
         *,
         metrics: ServeMetrics,
-        drain: Drain,
+        draining: ConnectionDraining,
         max_body_bytes: int,
         access_log: bool,
     ) -> None:
         self._app = app
         self._metrics = metrics
-        self._drain = drain
+        self._draining = draining
         self._max_body_bytes = max_body_bytes
         self._access_log = access_log
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request.
-
-        Parameters
-        ----------
-        scope, receive, send
-            As ASGI defines them.
-        """
+        """Answer a request, as ASGI defines it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -74,7 +68,7 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].append((REQUEST_ID_HEADER, request_id))
-                if self._drain.active:
+                if self._draining.active:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 

@@ -10,7 +10,43 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from sentiment_core.errors import BlankTextError, InputError, SentimentError
+
 MEDIA_TYPE: Final = "application/problem+json"
+
+STATUSES: Final[dict[str, HTTPStatus]] = {
+    "error": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid-params": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid-data": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid-setting": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "invalid-input": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "blank-text": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "not-found": HTTPStatus.NOT_FOUND,
+    "alias-not-set": HTTPStatus.NOT_FOUND,
+    "conflict": HTTPStatus.CONFLICT,
+    "not-ready": HTTPStatus.SERVICE_UNAVAILABLE,
+    "access": HTTPStatus.FORBIDDEN,
+    "denied": HTTPStatus.FORBIDDEN,
+    "token-missing": HTTPStatus.UNAUTHORIZED,
+    "bad-signature": HTTPStatus.UNAUTHORIZED,
+    "refused": HTTPStatus.FORBIDDEN,
+    "unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "bad-model": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "bad-scorer": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "bad-model-package": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "parity": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "run-failed": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "missing-program": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""What each error's code is in HTTP."""
+
+HEADERS: Final[dict[str, dict[str, str]]] = {
+    "not-ready": {"Retry-After": "5"},
+    "unreachable": {"Retry-After": "5"},
+    "token-missing": {"WWW-Authenticate": "Bearer"},
+}
+"""What a client is told beside, for some codes."""
 
 
 class FieldError(BaseModel):
@@ -26,24 +62,14 @@ class Problem(BaseModel):
     type: str = "about:blank"
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
+    code: str = Field(examples=["invalid-input"], description="Stable name of the error.")
     detail: str = Field(examples=["text: Field required"])
     request_id: str | None = None
     errors: list[FieldError] | None = None
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe error responses for the documentation of a route.
-
-    Parameters
-    ----------
-    *statuses : int
-        HTTP status codes.
-
-    Returns
-    -------
-    dict
-        For FastAPI's ``responses``.
-    """
+    """Describe error responses for the documentation of a route."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: schema}}
@@ -53,35 +79,18 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def problem_response(
     request: Request,
-    status: int,
+    status: HTTPStatus,
+    code: str,
     detail: str,
     *,
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Build the response of an error.
-
-    Parameters
-    ----------
-    request : Request
-        Tells the request id.
-    status : int
-        HTTP status code.
-    detail : str
-        One plain sentence.
-    errors : list of FieldError, optional
-        The fields at fault.
-    headers : mapping, optional
-        More headers.
-
-    Returns
-    -------
-    JSONResponse
-        Of the media type ``application/problem+json``.
-    """
+    """Build the response of an error, whose detail is one plain sentence."""
     problem = Problem(
-        title=HTTPStatus(status).phrase,
+        title=status.phrase,
         status=status,
+        code=code,
         detail=detail,
         request_id=getattr(request.state, "request_id", None),
         errors=errors,
@@ -92,27 +101,33 @@ def problem_response(
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Let every error of an application leave as problem details.
+    """Let every error of an application leave as problem details."""
 
-    Parameters
-    ----------
-    app : FastAPI
-        The application.
-    """
+    @app.exception_handler(SentimentError)
+    async def on_error(request: Request, error: SentimentError) -> JSONResponse:
+        return problem_response(
+            request, STATUSES[error.code], error.code, str(error), headers=HEADERS.get(error.code)
+        )
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return problem_response(request, error.status_code, error.detail, headers=error.headers)
+        status = HTTPStatus(error.status_code)
+        code = status.phrase.lower().replace(" ", "-")
+        return problem_response(request, status, code, error.detail, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [_field_error(item) for item in error.errors()]
         detail = "; ".join(f"{item.field}: {item.message}" for item in errors)
-        return problem_response(request, 422, detail, errors=errors)
+        blank = all(item["type"] == BlankTextError.code for item in error.errors())
+        code = BlankTextError.code if blank else InputError.code
+        return problem_response(request, STATUSES[code], code, detail, errors=errors)
 
     @app.exception_handler(Exception)
     async def on_bug(request: Request, _error: Exception) -> JSONResponse:
-        return problem_response(request, 500, "An unexpected error; the log has the details.")
+        code = SentimentError.code
+        detail = "An unexpected error; the log has the details."
+        return problem_response(request, STATUSES[code], code, detail)
 
 
 def _field_error(error: dict[str, Any]) -> FieldError:

@@ -6,13 +6,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from sentiment_core.errors import BlankTextError
 from sentiment_core.labels import Sentiment
 from sentiment_core.prediction import BLANK_TEXT, is_blank
 
 
 def _check_review(text: str) -> str:
     if is_blank(text):
-        raise PydanticCustomError("blank_text", BLANK_TEXT)
+        raise PydanticCustomError(BlankTextError.code, BLANK_TEXT)
     if not text.isascii():
         try:
             text.encode()

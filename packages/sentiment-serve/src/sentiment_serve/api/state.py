@@ -1,55 +1,46 @@
-"""What the application holds, and how routes get at it."""
+"""What the application holds, and what routes and middleware ask of a request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
+from fastapi import FastAPI
 from starlette.requests import Request
 
+from sentiment_serve.api.authentication import WebhookVerifier
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.prediction.service import PredictionService
-from sentiment_serve.process.draining import Drain
+from sentiment_serve.process.draining import ConnectionDraining
 from sentiment_serve.settings import ServeSettings
 
 
 @dataclass(frozen=True)
 class AppState:
-    """The parts of one application."""
+    """All that one application holds."""
 
     settings: ServeSettings
     holder: ModelHolder
     service: PredictionService
     watcher: AliasWatcher
-    drain: Drain
+    draining: ConnectionDraining
+    webhook: WebhookVerifier = field(default_factory=WebhookVerifier)
+
+
+def set_state(app: FastAPI, state: AppState) -> None:
+    """Give an application its state."""
+    app.state.sentiment = state
+
+
+def app_state(app: FastAPI) -> AppState:
+    """Return the state of an application."""
+    return cast("AppState", app.state.sentiment)
 
 
 def state_of(request: Request) -> AppState:
-    """Return the application's parts.
-
-    Parameters
-    ----------
-    request : Request
-        Any request of the application.
-
-    Returns
-    -------
-    AppState
-        Its parts.
-    """
-    return cast("AppState", request.app.state.parts)
+    """Return the state of the application that a request came to."""
+    return app_state(request.app)
 
 
 def request_id_of(request: Request) -> str:
-    """Return the id of a request.
-
-    Parameters
-    ----------
-    request : Request
-        It came through the middleware.
-
-    Returns
-    -------
-    str
-        The client's id, or a new one.
-    """
+    """Return the id of a request: the client's, or the one that the middleware made."""
     return cast("str", request.scope["state"]["request_id"])

@@ -1,83 +1,102 @@
-"""Asks the MLflow registry which version an alias names, and where its files are.
+"""Asks an MLflow server over its REST API, without MLflow's weight."""
 
-A registry server is asked over its REST API. An SQLite registry needs MLflow itself, which runs in
-a process of its own, so that the API never carries its weight.
-"""
-
-import json
-import subprocess
-import sys
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 import urllib3
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from urllib3.util import parse_url
 
-from sentiment_core.registry_names import CHAMPION, PACKAGE_ARTIFACT, SCORER_DIGEST_TAG
-from sentiment_serve.model.errors import AliasNotSetError, SourceUnreachableError
+from sentiment_core.errors import (
+    DeniedError,
+    InputError,
+    NotFoundError,
+    RefusedError,
+    SentimentError,
+    UnreachableError,
+)
+from sentiment_core.registry_names import PACKAGE_ARTIFACT, SCORER_DIGEST_TAG
+from sentiment_serve.model.http import error_of_status, mapped_http_errors
+from sentiment_serve.model.version import VersionRef, alias_not_set
 from sentiment_serve.settings import ServeSettings
 
+MLFLOW_ANSWERS: Final[dict[tuple[int, str], type[SentimentError]]] = {
+    (404, "RESOURCE_DOES_NOT_EXIST"): NotFoundError,
+    (400, "INVALID_PARAMETER_VALUE"): InputError,
+}
+"""What a status and an error code of MLflow mean together; elsewhere the status decides."""
+
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=10.0)
-_NOT_FOUND: Final = 404
-_EMBEDDED_TIMEOUT_SECONDS: Final = 60.0
-_MAKE_A_CHAMPION: Final = (
-    "Make one with `sentiment-cli train --champion` "
-    "(in the containers: `docker compose exec training sentiment-cli train --champion`)."
+_SECRETS_TO_CHECK: Final = (
+    "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 )
 
 
-@dataclass(frozen=True)
-class VersionRef:
-    """A version that an alias names, and the address of its model package."""
+class _Answer(BaseModel):
+    model_config = ConfigDict(coerce_numbers_to_str=True, protected_namespaces=())
 
-    name: str
+
+class _Tag(_Answer):
+    key: str
+    value: str = ""
+
+
+class _Version(_Answer):
+    version: str = Field(min_length=1)
+    run_id: str | None = None
+    tags: list[_Tag] = []
+
+
+class _AliasAnswer(_Answer):
+    model_version: _Version
+
+
+class _LocationAnswer(_Answer):
+    artifact_uri: str = Field(min_length=1)
+
+
+class ResolvedAlias(_AliasAnswer, _LocationAnswer):
+    """A version and the address of its files, as MLflow answers them."""
+
+    def version_ref(self, name: str, alias: str) -> VersionRef:
+        """Say it in the words of this package."""
+        version = self.model_version
+        tags = {tag.key: tag.value for tag in version.tags}
+        return VersionRef(
+            name=name,
+            alias=alias,
+            version=version.version,
+            run_id=version.run_id or "",
+            package_uri=f"{self.artifact_uri.rstrip('/')}/{PACKAGE_ARTIFACT}",
+            digest=tags.get(SCORER_DIGEST_TAG),
+        )
+
+
+class _Alias(_Answer):
     alias: str
-    version: str
-    run_id: str
-    package_uri: str
-    digest: str | None
 
 
-class RegistryClient(Protocol):
-    """A place that resolves aliases."""
+class _Model(_Answer):
+    name: str
+    aliases: list[_Alias] = []
 
-    def resolve(self, alias: str) -> VersionRef:
-        """Find the version that an alias names.
 
-        Parameters
-        ----------
-        alias : str
-            For example ``champion``.
+class _ModelAnswer(_Answer):
+    registered_model: _Model
 
-        Returns
-        -------
-        VersionRef
-            The version.
 
-        Raises
-        ------
-        AliasNotSetError
-            If no version has the alias.
-        SourceUnreachableError
-            If the registry does not answer.
-        """
-        ...
+class _ErrorAnswer(_Answer):
+    error_code: str = ""
+
+
+_AnswerT = TypeVar("_AnswerT", bound=_Answer)
+_Path = Literal[
+    "registered-models/alias", "registered-models/get", "model-versions/get-download-uri"
+]
 
 
 def http_headers(settings: ServeSettings) -> dict[str, str]:
-    """Build the headers that authenticate with the registry server.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Holds the user and password, or the token.
-
-    Returns
-    -------
-    dict of str to str
-        Empty if the server needs none.
-    """
+    """Build the headers that authenticate with the registry server, if it needs any."""
     if settings.mlflow_tracking_token:
         token = settings.mlflow_tracking_token.get_secret_value()
         return {"Authorization": f"Bearer {token}"}
@@ -88,27 +107,8 @@ def http_headers(settings: ServeSettings) -> dict[str, str]:
     return {}
 
 
-def alias_not_set(name: str, alias: str, registry: str) -> AliasNotSetError:
-    """Say that no version has an alias, and for the champion how to make one.
-
-    Parameters
-    ----------
-    name, alias : str
-        Registered model and alias.
-    registry : str
-        Its address.
-
-    Returns
-    -------
-    AliasNotSetError
-        To be raised.
-    """
-    message = f"No {alias} exists: no version of {name} has @{alias} in the registry {registry}."
-    return AliasNotSetError(f"{message} {_MAKE_A_CHAMPION}" if alias == CHAMPION else message)
-
-
-class ServerRegistry:
-    """A registry server, over MLflow's REST API.
+class MlflowServer:
+    """A registry server.
 
     Parameters
     ----------
@@ -127,77 +127,63 @@ class ServerRegistry:
         self._pool = pool
 
     def resolve(self, alias: str) -> VersionRef:  # noqa: D102 - as in the protocol
-        answer = self._get("registered-models/alias", name=self._name, alias=alias)
-        version = answer["model_version"]
+        version = self._find(alias)
         location = self._get(
-            "model-versions/get-download-uri", name=self._name, version=version["version"]
+            _LocationAnswer,
+            "model-versions/get-download-uri",
+            name=self._name,
+            version=version.version,
         )
-        return _version_ref(self._name, alias, version, location["artifact_uri"])
+        answer = ResolvedAlias(model_version=version, artifact_uri=location.artifact_uri)
+        return answer.version_ref(self._name, alias)
 
-    def _get(self, path: str, **query: str) -> Any:
+    def _find(self, alias: str) -> _Version:
+        try:
+            answer = self._get(
+                _AliasAnswer, "registered-models/alias", name=self._name, alias=alias
+            )
+        except NotFoundError as error:
+            raise alias_not_set(self._name, alias, self._shown) from error
+        except InputError as error:
+            # MLflow says so where the model lacks the alias, and for other reasons.
+            if alias in self._aliases():
+                raise
+            raise alias_not_set(self._name, alias, self._shown) from error
+        return answer.model_version
+
+    def _aliases(self) -> set[str]:
+        try:
+            answer = self._get(_ModelAnswer, "registered-models/get", name=self._name)
+        except NotFoundError:
+            return set()
+        return {item.alias for item in answer.registered_model.aliases}
+
+    def _get(self, shape: type[_AnswerT], path: _Path, **query: str) -> _AnswerT:
         url = f"{self._base}/api/2.0/mlflow/{path}?{urlencode(query, quote_via=quote)}"
-        try:
+        with mapped_http_errors(f"The registry {self._shown}"):
             response = self._pool.request("GET", url, headers=self._headers, timeout=_TIMEOUT)
-        except urllib3.exceptions.HTTPError as error:
-            raise SourceUnreachableError(
-                f"The registry {self._shown} does not answer ({type(error).__name__})."
-            ) from error
+        if error_of_status(response.status):
+            raise self._error(response, path)
         try:
-            body = json.loads(response.data)
-        except ValueError:
-            body = {}
-        code = body.get("error_code")
-        # MLflow answers 400 INVALID_PARAMETER_VALUE for an alias that a known model lacks.
-        if code == "RESOURCE_DOES_NOT_EXIST" or "alias" in str(body.get("message", "")).lower():
-            raise alias_not_set(self._name, query.get("alias", CHAMPION), self._shown)
-        if response.status >= 400 or not body:
-            raise SourceUnreachableError(
-                f"The registry {self._shown} answers {response.status} {code or ''}".strip() + "."
-            )
-        return body
+            return shape.model_validate_json(response.data)
+        except ValidationError as error:
+            raise self._not_mlflow(response.status) from error
 
-
-class EmbeddedRegistry:
-    """An SQLite registry, read by MLflow in a process of its own.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Names the database and the model.
-    """
-
-    def __init__(self, settings: ServeSettings) -> None:
-        self._uri = settings.tracking_uri
-        self._name = settings.registered_model
-
-    def resolve(self, alias: str) -> VersionRef:  # noqa: D102 - as in the protocol
-        command = [sys.executable, "-m", "sentiment_serve.model.mlflow_subprocess"]
+    def _error(self, response: urllib3.BaseHTTPResponse, path: _Path) -> SentimentError:
         try:
-            result = subprocess.run(  # noqa: S603 - our own interpreter and module
-                [*command, self._uri, self._name, alias],
-                capture_output=True,
-                check=False,
-                text=True,
-                timeout=_EMBEDDED_TIMEOUT_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise SourceUnreachableError(f"Reading {self._uri} takes too long.") from error
-        if result.returncode:
-            lines = result.stderr.strip().splitlines() or ["no message"]
-            raise SourceUnreachableError(f"Cannot read the registry {self._uri}: {lines[-1]}")
-        answer = json.loads(result.stdout)
-        if answer is None:
-            raise alias_not_set(self._name, alias, self._uri)
-        return _version_ref(self._name, alias, answer["model_version"], answer["artifact_uri"])
+            code = _ErrorAnswer.model_validate_json(response.data).error_code
+        except ValidationError:
+            code = ""
+        cls = MLFLOW_ANSWERS.get((response.status, code)) or error_of_status(response.status)
+        said = f"The registry {self._shown} answers {response.status} {code}".strip()
+        if cls is DeniedError:
+            return DeniedError(f"{said}: {_SECRETS_TO_CHECK}.")
+        if cls is NotFoundError and not code:
+            return self._not_mlflow(response.status)
+        return (cls or RefusedError)(f"{said} to {path}.")
 
-
-def _version_ref(name: str, alias: str, version: dict[str, Any], artifact_uri: str) -> VersionRef:
-    tags = {tag["key"]: tag["value"] for tag in version.get("tags", [])}
-    return VersionRef(
-        name=name,
-        alias=alias,
-        version=str(version["version"]),
-        run_id=str(version.get("run_id", "")),
-        package_uri=f"{artifact_uri.rstrip('/')}/{PACKAGE_ARTIFACT}",
-        digest=tags.get(SCORER_DIGEST_TAG),
-    )
+    def _not_mlflow(self, status: int) -> UnreachableError:
+        return UnreachableError(
+            f"The registry {self._shown} answers something that is not MLflow's ({status}): "
+            "check MLFLOW_TRACKING_URI."
+        )

@@ -7,24 +7,14 @@ version has the alias.
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 def resolve(uri: str, name: str, alias: str) -> dict[str, Any] | None:
-    """Find a version and its files with MLflow.
-
-    Parameters
-    ----------
-    uri : str
-        Of the registry.
-    name, alias : str
-        Registered model and alias.
-
-    Returns
-    -------
-    dict or None
-        ``model_version`` and ``artifact_uri``, as the REST API answers them.
-    """
+    """Find a version and its files with MLflow, as the REST API answers them; None if not set."""
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
@@ -32,9 +22,12 @@ def resolve(uri: str, name: str, alias: str) -> dict[str, Any] | None:
     try:
         version = client.get_model_version_by_alias(name, alias)
     except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return None
-        raise
+        # MLflow says so where the model lacks the alias, and for other reasons.
+        if error.error_code != "INVALID_PARAMETER_VALUE" or _has_alias(client, name, alias):
+            raise
+        return None
     return {
         "model_version": {
             "version": version.version,
@@ -43,6 +36,10 @@ def resolve(uri: str, name: str, alias: str) -> dict[str, Any] | None:
         },
         "artifact_uri": client.get_model_version_download_uri(name, version.version),
     }
+
+
+def _has_alias(client: "MlflowClient", name: str, alias: str) -> bool:
+    return alias in client.get_registered_model(name).aliases
 
 
 def main() -> None:

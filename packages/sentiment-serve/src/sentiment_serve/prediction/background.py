@@ -20,7 +20,7 @@ class BackgroundWorker(Generic[Item]):
     Parameters
     ----------
     name : str
-        Of the thread.
+        Name of the thread.
     handle : callable
         Takes an item, or None when the queue has been idle for a while.
     dropped : Counter
@@ -52,13 +52,7 @@ class BackgroundWorker(Generic[Item]):
         self._thread.start()
 
     def submit(self, item: Item) -> None:
-        """Queue an item, or drop it if the queue is full.
-
-        Parameters
-        ----------
-        item : object
-            What to handle.
-        """
+        """Queue an item, or drop it if the queue is full."""
         try:
             self._queue.put_nowait(item)
         except queue.Full:

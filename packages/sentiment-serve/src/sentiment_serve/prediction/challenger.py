@@ -18,34 +18,12 @@ ChooseModel = Callable[[ModelHolder, str | None], LoadedModel | None]
 
 
 def champion_answers(holder: ModelHolder, _key: str | None) -> LoadedModel | None:
-    """Let the champion answer.
-
-    Parameters
-    ----------
-    holder : ModelHolder
-        Holds the models.
-
-    Returns
-    -------
-    LoadedModel or None
-        None if there is none yet.
-    """
+    """Let the champion answer, if there is one."""
     return holder.champion
 
 
 def split_traffic(percent: float) -> ChooseModel:
-    """Let the challenger answer a share of the requests.
-
-    Parameters
-    ----------
-    percent : float in [0, 100]
-        The share. Requests with the same key always meet the same side.
-
-    Returns
-    -------
-    callable
-        Chooses a model.
-    """
+    """Let the challenger answer a share; requests with the same key always meet the same side."""
     threshold = percent / 100
 
     def choose(holder: ModelHolder, key: str | None) -> LoadedModel | None:
@@ -95,17 +73,7 @@ class Shadow:
         self._worker.stop()
 
     def offer(self, text: str, champion: LoadedModel, sentiment: Sentiment) -> None:
-        """Perhaps ask the challenger too.
-
-        Parameters
-        ----------
-        text : str
-            The text.
-        champion : LoadedModel
-            Has answered.
-        sentiment : str
-            Its answer.
-        """
+        """Perhaps ask the challenger too what the champion has answered."""
         if random.random() < self._share:  # noqa: S311 - no secret
             self._worker.submit(_Opinion(text, champion, sentiment))
 

@@ -15,8 +15,10 @@ from typing import Final, Protocol
 
 from prometheus_client import Counter
 
-from sentiment_core.object_store import s3_client, split_s3_uri
+from sentiment_core.errors import SentimentError
+from sentiment_core.object_store import ObjectStore, open_store
 from sentiment_core.prediction import Prediction
+from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.prediction.background import BackgroundWorker
@@ -68,13 +70,7 @@ class FileSink:
         )
 
     def write(self, line: str | None) -> None:
-        """Append a line.
-
-        Parameters
-        ----------
-        line : str or None
-            None does nothing.
-        """
+        """Append a line, if there is one."""
         if line is not None:
             self._handler.emit(logging.makeLogRecord({"msg": line}))
 
@@ -83,34 +79,27 @@ class FileSink:
         self._handler.close()
 
 
-class S3Sink:
+class StoreSink:
     """Objects of up to a thousand lines, named by date.
 
     While the store is away lines are held, up to a limit; beyond it the oldest are dropped.
 
     Parameters
     ----------
-    uri : str
-        ``s3://bucket/prefix``.
+    store : ObjectStore
+        Takes the objects.
     dropped : Counter
         Counts dropped lines.
     """
 
-    def __init__(self, uri: str, dropped: Counter) -> None:
-        self._bucket, self._prefix = split_s3_uri(uri)
+    def __init__(self, store: ObjectStore, dropped: Counter) -> None:
+        self._store = store
         self._dropped = dropped
-        self._client = s3_client()
         self._lines: list[str] = []
         self._oldest = time.monotonic()
 
     def write(self, line: str | None) -> None:
-        """Hold a line; send all held lines when there are enough or they are old.
-
-        Parameters
-        ----------
-        line : str or None
-            None only looks at the age.
-        """
+        """Hold a line; send all held lines when there are enough or they are old."""
         if line is not None:
             if not self._lines:
                 self._oldest = time.monotonic()
@@ -127,14 +116,10 @@ class S3Sink:
         self._dropped.inc(len(self._lines))
 
     def _send(self) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        name = f"{datetime.now(UTC):%Y/%m/%d/%H%M%S}-{uuid.uuid4().hex}.jsonl"
-        key = f"{self._prefix}/{name}" if self._prefix else name
-        body = "".join(f"{line}\n" for line in self._lines).encode()
+        key = f"{datetime.now(UTC):%Y/%m/%d/%H%M%S}-{uuid.uuid4().hex}.jsonl"
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
-        except (BotoCoreError, ClientError) as error:
+            self._store.put(key, "".join(f"{line}\n" for line in self._lines).encode())
+        except SentimentError as error:
             logger.warning("the prediction log cannot be sent: %s", error)
             excess = max(len(self._lines) - _MAX_HELD_LINES, 0)
             self._dropped.inc(excess)
@@ -154,7 +139,7 @@ class PredictionLog:
     metrics : ServeMetrics
         Counts what is dropped.
     key : bytes
-        Of the hash that stands for a text.
+        Key of the hash that stands for a text.
     with_text : bool
         Whether to record the texts themselves.
     """
@@ -174,13 +159,7 @@ class PredictionLog:
         self._worker.start()
 
     def record(self, record: PredictionRecord) -> None:
-        """Queue a record.
-
-        Parameters
-        ----------
-        record : PredictionRecord
-            What to write.
-        """
+        """Queue a record."""
         self._worker.submit(record)
 
     def stop(self) -> None:
@@ -207,27 +186,17 @@ class PredictionLog:
         return json.dumps(entry, ensure_ascii=False)
 
 
-def open_prediction_log(settings: ServeSettings, metrics: ServeMetrics) -> PredictionLog | None:
-    """Open the log that the settings ask for.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Says where predictions go, if anywhere.
-    metrics : ServeMetrics
-        Counts what is dropped.
-
-    Returns
-    -------
-    PredictionLog or None
-        None if it is off.
-    """
+def open_prediction_log(
+    settings: ServeSettings, stores: StoreSettings, metrics: ServeMetrics
+) -> PredictionLog | None:
+    """Open the log that the settings ask for; None if it is off."""
     if settings.prediction_log == "off":
         return None
     place = settings.prediction_log_path
     sink: LineSink
     if settings.prediction_log == "s3":
-        sink = S3Sink(str(place), metrics.dropped.labels("prediction_log"))
+        store = open_store(str(place), stores)
+        sink = StoreSink(store, metrics.dropped.labels("prediction_log"))
     else:
         sink = FileSink(Path(place) if place else settings.home / "log")
     key = settings.prediction_log_key.get_secret_value().encode()

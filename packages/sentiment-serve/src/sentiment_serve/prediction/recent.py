@@ -42,34 +42,13 @@ class RecentPredictions:
             self._table = mmap.mmap(file.fileno(), _SLOTS * _SLOT.size)
 
     def remember(self, request_id: str, sentiment: Sentiment, version: str) -> None:
-        """Store the answer to a request.
-
-        Parameters
-        ----------
-        request_id : str
-            Of the request.
-        sentiment : str
-            The label.
-        version : str
-            Version that gave it.
-        """
+        """Store the answer to a request."""
         key, offset = _locate(request_id)
         label = SENTIMENTS.index(sentiment)
         _SLOT.pack_into(self._table, offset, key, label, 0, version.encode()[:30])
 
     def find(self, request_id: str) -> RecentPrediction | None:
-        """Look an answer up.
-
-        Parameters
-        ----------
-        request_id : str
-            Of the request.
-
-        Returns
-        -------
-        RecentPrediction or None
-            None if it is not known any more.
-        """
+        """Look an answer up; None if it is not known any more."""
         key, offset = _locate(request_id)
         stored, label, flag, version = _SLOT.unpack_from(self._table, offset)
         if stored != key:
@@ -79,13 +58,7 @@ class RecentPredictions:
         )
 
     def mark_answered(self, request_id: str) -> None:
-        """Note that the true label has been received.
-
-        Parameters
-        ----------
-        request_id : str
-            Of a known request.
-        """
+        """Note that the true label of a known request has been received."""
         self._table[_locate(request_id)[1] + _FLAG_OFFSET] = _ANSWERED
 
     def close(self) -> None:

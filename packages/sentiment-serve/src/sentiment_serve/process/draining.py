@@ -14,7 +14,7 @@ from types import FrameType
 logger = logging.getLogger(__name__)
 
 
-class Drain:
+class ConnectionDraining:
     """Delays the handling of SIGTERM.
 
     Parameters

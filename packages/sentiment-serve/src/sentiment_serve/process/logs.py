@@ -1,51 +1,49 @@
 """JSON lines on standard output, one each event. Review texts are never logged."""
 
-import json
 import logging
 import sys
 import time
 from typing import Any, Final
 
-_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
-    "asctime",
-    "color_message",
-    "message",
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+
+_NAMES: Final = {
+    "asctime": "time",
+    "levelname": "level",
+    "name": "logger",
+    "message": "message",
+    "exc_info": "exception",
 }
+_FIELDS: Final = ("asctime", "levelname", "name", "message")
+_CHATTY_LIBRARIES: Final = ("boto3", "botocore", "urllib3")
 
 
-class JsonFormatter(logging.Formatter):
-    """Renders a record and its extra fields as one JSON object."""
+class EventFormatter(JsonFormatter):
+    """Renders a record and its extra fields as one JSON object, with the time in UTC."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Render a record.
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
-        Parameters
-        ----------
-        record : LogRecord
-            The event.
+    def __init__(self) -> None:
+        super().__init__(
+            _FIELDS,
+            rename_fields=_NAMES,
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],
+            json_default=str,
+            json_ensure_ascii=False,
+        )
+        self.converter = time.gmtime
 
-        Returns
-        -------
-        str
-            One line.
-        """
-        event: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-            + f".{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        event |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        if record.exc_info:
-            event["exception"] = self.formatException(record.exc_info)
-        return json.dumps(event, default=str, ensure_ascii=False)
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Write levels in small letters."""
+        return log_data | {"level": log_data["level"].lower()}
 
 
 def configure_logging() -> None:
     """Send all logs of this process to standard output; only entry points call it."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(EventFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in ("boto3", "botocore", "urllib3"):
+    for name in _CHATTY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)

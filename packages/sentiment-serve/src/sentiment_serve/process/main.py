@@ -6,23 +6,23 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
-from sentiment_core.secret_files import SecretFileError
+from sentiment_core.errors import SettingsError
 from sentiment_serve.process.shared_metrics import shared_metrics
-from sentiment_serve.settings import ServeSettings, read_settings
+from sentiment_serve.settings import ServeSettings, load_settings
 
 
 def main() -> None:
     """Serve until a signal comes; requests under way are finished first."""
     _parse_arguments()
     try:
-        settings = read_settings()
+        settings, _ = load_settings()
     except ValidationError as error:
         problems = "; ".join(
             f"{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
             for item in error.errors(include_url=False)
         )
         sys.exit(f"Error: invalid settings: {problems}.")
-    except SecretFileError as error:
+    except SettingsError as error:
         sys.exit(f"Error: {error}")
     with shared_metrics(settings.workers):
         uvicorn.run(

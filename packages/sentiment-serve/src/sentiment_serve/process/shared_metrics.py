@@ -15,13 +15,7 @@ SHARED_FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 @contextmanager
 def shared_metrics(workers: int) -> Iterator[None]:
-    """Give several workers a fresh folder for common metrics, for a while.
-
-    Parameters
-    ----------
-    workers : int
-        Processes that answer requests; one needs no folder.
-    """
+    """Give several workers a fresh folder for common metrics, for a while; one needs none."""
     # Even an empty value makes the library write files, into the working directory.
     os.environ.pop(SHARED_FOLDER_VARIABLE, None)
     if workers == 1:

@@ -39,11 +39,5 @@ async def docs(request: Request) -> Response:
 
 
 def mount_assets(app: FastAPI) -> None:
-    """Let an application serve the scripts and styles that the page needs.
-
-    Parameters
-    ----------
-    app : FastAPI
-        The application.
-    """
+    """Let an application serve the scripts and styles that the page needs."""
     app.mount(f"/{_ASSETS}", StaticFiles(packages=[("fastapi_offline", "static")]))

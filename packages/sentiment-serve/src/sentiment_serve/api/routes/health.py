@@ -24,12 +24,12 @@ async def livez() -> dict[str, str]:
 )
 async def readyz(request: Request, response: Response) -> ReadyAnswer:
     """Say whether requests can be answered, and what is degraded."""
-    parts = state_of(request)
-    holder = parts.holder
-    ready = holder.champion is not None and not parts.drain.active
+    state = state_of(request)
+    holder = state.holder
+    ready = holder.champion is not None and not state.draining.active
     detail = None
     if not ready:
-        detail = "The API is shutting down." if parts.drain.active else holder.why_no_champion()
+        detail = "The API is shutting down." if state.draining.active else holder.why_no_champion()
         response.status_code = _NOT_READY
     return ReadyAnswer(
         status="ready" if ready else "not ready",
@@ -56,9 +56,9 @@ async def health(request: Request, response: Response) -> HealthAnswer:
 @router.get("/model-info", responses=problem_responses(_NOT_READY))
 async def model_info(request: Request) -> ModelInfoAnswer:
     """Describe the champion that answers."""
-    parts = state_of(request)
-    model = parts.holder.champion or parts.service.model_for()
-    challenger = parts.holder.challenger
+    state = state_of(request)
+    model = state.holder.champion or state.service.model_for()
+    challenger = state.holder.challenger
     return ModelInfoAnswer(
         model_name=model.name,
         version=model.version,
@@ -69,6 +69,6 @@ async def model_info(request: Request) -> ModelInfoAnswer:
         scorer_digest=model.digest,
         from_cache=model.from_cache,
         challenger_version=challenger.version if challenger else None,
-        last_registry_success=parts.holder.last_success,
-        degraded=parts.holder.degradations(),
+        last_registry_success=state.holder.last_success,
+        degraded=state.holder.degradations(),
     )

@@ -5,11 +5,9 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from starlette.exceptions import HTTPException
 
 from sentiment_core.attribution import attribute_words
 from sentiment_core.prediction import Prediction as Label
-from sentiment_core.prediction import prediction_of
 from sentiment_serve.api.problems import problem_responses
 from sentiment_serve.api.schemas import (
     BatchAnswer,
@@ -36,10 +34,10 @@ RequestKey = Annotated[
 
 
 @router.post("/predict", response_model=Prediction)
-async def predict(body: PredictRequest, request: Request) -> Response:
+async def predict(body: PredictRequest, request: Request, key: RequestKey = None) -> Response:
     """Label one text."""
     service = state_of(request).service
-    model = service.model_for(request.headers.get(REQUEST_KEY_HEADER))
+    model = service.model_for(key)
     service.check_text(body.text)
     return _answer(
         model, _content(model, service.predict(model, body.text, request_id_of(request)))
@@ -50,12 +48,8 @@ async def predict(body: PredictRequest, request: Request) -> Response:
 async def predict_batch(body: BatchRequest, request: Request, key: RequestKey = None) -> Response:
     """Label several texts, all with the same version."""
     service = state_of(request).service
-    limit = service.settings.max_batch_size
-    if len(body.texts) > limit:
-        raise HTTPException(422, f"texts has {len(body.texts)} entries; {limit} are allowed.")
     model = service.model_for(key)
-    for position, text in enumerate(body.texts):
-        service.check_text(text, f"texts.{position}")
+    service.check_batch(body.texts)
     results = await asyncio.to_thread(
         service.predict_batch, model, body.texts, request_id_of(request)
     )
@@ -74,9 +68,7 @@ async def explain(body: PredictRequest, request: Request, key: RequestKey = None
 def _explain(
     service: PredictionService, model: LoadedModel, text: str, request_id: str
 ) -> ExplainAnswer:
-    explanation = model.scorer.explain(text)
-    label = prediction_of(explanation)
-    service.note(model, text, label, request_id)
+    label, explanation = service.explain(model, text, request_id)
     words = attribute_words(text, explanation, max_ngram=model.scorer.max_ngram)
     return ExplainAnswer(
         sentiment=label.sentiment,
