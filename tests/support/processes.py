@@ -90,8 +90,8 @@ class Process:
 
 
 @contextmanager
-def running(command, url, log, *, ready, **environment):
-    process = Process(command, url, log, os.environ | environment, ready)
+def running(command, url, log, *, ready, cwd=None, **environment):
+    process = Process(command, url, log, os.environ | environment, ready, cwd)
     process.start()
     try:
         yield process

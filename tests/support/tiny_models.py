@@ -1,6 +1,7 @@
 """A model and a registry small enough for tests of the API."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from sentiment_core.model_package import MANIFEST_FILE, write_package
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.vocabulary import Vocabulary
+from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.version import VersionRef, alias_not_set
 
 
@@ -24,6 +26,14 @@ def make_scorer(weight: float = 4.0) -> LinearScorer:
         max_ngram=1,
         sublinear_tf=True,
     )
+
+
+def make_model_of_version(alias, version, from_cache=False):
+    """Make a loaded model, as the API holds it."""
+    return LoadedModel(
+        scorer=make_scorer(), name="m", alias=alias, version=version, run_id="r", metrics={},
+        digest="d" + version, loaded_at=datetime.now(UTC), from_cache=from_cache,
+    )  # fmt: skip
 
 
 class FolderRegistry:
