@@ -38,7 +38,7 @@ def app_state(app: FastAPI) -> AppState:
 
 def state_of(request: Request) -> AppState:
     """Return the state of the application that a request came to."""
-    return app_state(request.app)
+    return cast("AppState", request.app.state.sentiment)
 
 
 def request_id_of(request: Request) -> str:

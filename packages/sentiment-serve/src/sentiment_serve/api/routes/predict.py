@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from typing import Annotated
+from typing import Any, Final
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from sentiment_core.attribution import attribute_words
 from sentiment_core.prediction import Prediction as Label
@@ -27,28 +27,36 @@ ALIAS_HEADER = "X-Model-Alias"
 
 router = APIRouter(tags=["predict"], responses=problem_responses(400, 413, 422, 503))
 
-RequestKey = Annotated[
-    str | None,
-    Header(alias=REQUEST_KEY_HEADER, description="Same key, same model while traffic is split."),
-]
+_REQUEST_KEY: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": REQUEST_KEY_HEADER,
+            "in": "header",
+            "description": "Same key, same model while traffic is split.",
+            "required": False,
+            "schema": {"type": "string"},
+        }
+    ]
+}
+"""Described here and read by `_key_of`: declared as a parameter it costs a tenth of a request."""
 
 
-@router.post("/predict", response_model=Prediction)
-async def predict(body: PredictRequest, request: Request, key: RequestKey = None) -> Response:
+@router.post("/predict", response_model=Prediction, openapi_extra=_REQUEST_KEY)
+async def predict(body: PredictRequest, request: Request) -> Response:
     """Label one text."""
     service = state_of(request).service
-    model = service.model_for(key)
+    model = service.model_for(_key_of(request))
     service.check_text(body.text)
     return _answer(
         model, _content(model, service.predict(model, body.text, request_id_of(request)))
     )
 
 
-@router.post("/predict/batch", response_model=BatchAnswer)
-async def predict_batch(body: BatchRequest, request: Request, key: RequestKey = None) -> Response:
+@router.post("/predict/batch", response_model=BatchAnswer, openapi_extra=_REQUEST_KEY)
+async def predict_batch(body: BatchRequest, request: Request) -> Response:
     """Label several texts, all with the same version."""
     service = state_of(request).service
-    model = service.model_for(key)
+    model = service.model_for(_key_of(request))
     service.check_batch(body.texts)
     results = await asyncio.to_thread(
         service.predict_batch, model, body.texts, request_id_of(request)
@@ -56,13 +64,17 @@ async def predict_batch(body: BatchRequest, request: Request, key: RequestKey = 
     return _answer(model, {"predictions": [_content(model, result) for result in results]})
 
 
-@router.post("/explain", response_model_exclude_defaults=True)
-async def explain(body: PredictRequest, request: Request, key: RequestKey = None) -> ExplainAnswer:
+@router.post("/explain", response_model_exclude_defaults=True, openapi_extra=_REQUEST_KEY)
+async def explain(body: PredictRequest, request: Request) -> ExplainAnswer:
     """Label one text and say which terms made the label."""
     service = state_of(request).service
-    model = service.model_for(key)
+    model = service.model_for(_key_of(request))
     service.check_text(body.text)
     return await asyncio.to_thread(_explain, service, model, body.text, request_id_of(request))
+
+
+def _key_of(request: Request) -> str | None:
+    return request.headers.get(REQUEST_KEY_HEADER)
 
 
 def _explain(
