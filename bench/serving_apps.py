@@ -10,11 +10,12 @@ from pydantic import BaseModel
 
 def ours() -> FastAPI:
     """Make the API as shipped, with one more route that only validates the body: the ceiling."""
+    from sentiment_core.store_settings import StoreSettings
+    from sentiment_serve.api.schemas import PredictRequest
     from sentiment_serve.app import create_app
-    from sentiment_serve.schemas import PredictRequest
     from sentiment_serve.settings import ServeSettings
 
-    app = create_app(ServeSettings(_env_file=None))
+    app = create_app(ServeSettings(), StoreSettings())
     answer = json.dumps({"sentiment": "positive", "confidence": 0.9, "model_version": "1"})
 
     @app.post("/ceiling")

@@ -10,10 +10,10 @@ import pytest
 
 from sentiment_core.model_package import write_package
 from sentiment_core.registry_names import CHAMPION, PACKAGE_DIRECTORY
-from sentiment_serve.testing import make_scorer
 from sentiment_train.registry import Registry
 from sentiment_train.results import LoggedModel
 from tests.support import BIN, free_port, running
+from tests.support.tiny_models import make_scorer
 
 _numbers = itertools.count(1)
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import mlflow
+import psutil
 import pytest
 
 from sentiment_core.model_package import SCORER_FILE
@@ -186,6 +187,29 @@ def test_workers_agree_and_count_together(start_api, publisher, tmp_path):
             with httpx.Client(base_url=api.url) as client:
                 client.post("/feedback", json=body).raise_for_status()
         assert api.metric("sentiment_feedback_total") == 10
+
+
+def test_the_gauges_of_a_killed_worker_end_with_it(start_api, publisher, tmp_path):
+    first = publisher.publish(tmp_path)
+    name = "sentiment_model_info{"
+    with start_api(WORKERS="2") as api:
+        eventually(lambda: api.metric(f'{name}alias="champion"') == 1)
+        workers = [
+            child for child in psutil.Process(api.process.popen.pid).children()
+            if "spawn_main" in " ".join(child.cmdline())
+        ]  # fmt: skip
+        assert len(workers) == 2
+        workers[0].kill()
+        second = publisher.publish(tmp_path, weight=2.0)
+        eventually(lambda: versions_of(api) == {second})
+
+        def shown():
+            lines = api.client.get("/metrics").text.splitlines()
+            return [line for line in lines if line.startswith(name) and line.endswith(" 1.0")]
+
+        eventually(lambda: len(shown()) == 1)
+        assert f'version="{second}"' in shown()[0]
+        assert f'version="{first}"' not in shown()[0]
 
 
 def versions_of(api, times=20):

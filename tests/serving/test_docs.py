@@ -13,10 +13,11 @@ from tests.support import free_port, running
 PREFIXED = """
 import sys
 import uvicorn
+from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
 
-app = create_app(ServeSettings(_env_file=None))
+app = create_app(ServeSettings(), StoreSettings())
 
 async def proxy(scope, receive, send):
     if scope["type"] == "http":

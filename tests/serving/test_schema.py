@@ -5,6 +5,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
+from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
 from tests.support import eventually
@@ -39,7 +40,7 @@ def check_operation(operation, mode):
 
 
 def test_the_description_has_examples_and_names_every_error(tmp_path):
-    app = create_app(ServeSettings(_env_file=None, sentiment_home=tmp_path))
+    app = create_app(ServeSettings(sentiment_home=tmp_path), StoreSettings())
     schema = app.openapi()
     predict = schema["paths"]["/predict"]["post"]
     assert {"200", "400", "413", "422", "503"} <= set(predict["responses"])

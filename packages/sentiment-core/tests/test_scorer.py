@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentiment_core import scorer as scorer_module
+from sentiment_core.array_file import pack, unpack
 from sentiment_core.attribution import attribute_words, strongest_words
 from sentiment_core.conversion import pipeline_from_scorer, scorer_from_pipeline
 from sentiment_core.errors import ScorerError
 from sentiment_core.pipeline import fit_pipeline
-from sentiment_core.scorer import END_OF_KEYS, Explanation, LinearScorer, TermContribution
-from sentiment_core.scorer_file import pack, unpack
+from sentiment_core.scorer import Explanation, LinearScorer, TermContribution
+from sentiment_core.vocabulary import END_OF_KEYS
 
 WORDS = ["good", "bad", "film", "not", "the", "plot", "très", "дом", "是", "10", "a", "i"]
 OPTIONS = [
@@ -167,7 +168,7 @@ def test_another_cleaning_version_is_refused(scorer):
 
 
 def test_another_format_version_is_refused(scorer, monkeypatch):
-    monkeypatch.setattr("sentiment_core.scorer_file.FORMAT_VERSION", 2)
+    monkeypatch.setattr("sentiment_core.array_file.FORMAT_VERSION", 2)
     content = scorer.to_bytes()
     monkeypatch.undo()
     with pytest.raises(ScorerError, match="of format version 2"):

@@ -1,15 +1,17 @@
 import httpx
 import pytest
 
+from sentiment_core.store_settings import StoreSettings
+from sentiment_serve.api.state import app_state
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
-from sentiment_serve.testing import FolderRegistry
+from tests.support.tiny_models import FolderRegistry
 
 
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
     registry = FolderRegistry(tmp_path / "registry")
-    monkeypatch.setattr("sentiment_serve.app.open_registry", lambda *_: registry)
+    monkeypatch.setattr("sentiment_serve.app.open_source", lambda *_: registry)
     return registry
 
 
@@ -17,15 +19,15 @@ class RunningApp:
     """An application with its lifespan running, and a client of it."""
 
     def __init__(self, settings, client_host):
-        self.app = create_app(settings)
+        self.app = create_app(settings, StoreSettings())
         transport = httpx.ASGITransport(self.app, client=(client_host, 5000))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://api")
-        self.parts = self.app.state.parts
+        self.state = app_state(self.app)
 
     async def __aenter__(self):
         self._lifespan = self.app.router.lifespan_context(self.app)
         await self._lifespan.__aenter__()
-        await self.parts.watcher.check()
+        await self.state.watcher.check()
         return self
 
     async def __aexit__(self, *error):
@@ -45,7 +47,7 @@ class RunningApp:
 def start(tmp_path, registry):
     def start(client_host="127.0.0.1", **settings):
         settings = {"sentiment_home": tmp_path / "home", "access_log": False, **settings}
-        return RunningApp(ServeSettings(_env_file=None, **settings), client_host)
+        return RunningApp(ServeSettings(**settings), client_host)
 
     return start
 

@@ -8,9 +8,11 @@ import threading
 import pytest
 from prometheus_client import Counter
 
-from sentiment_serve.background import BackgroundWorker
-from sentiment_serve.feedback.recent import RecentPredictions
-from sentiment_serve.testing import make_scorer
+from sentiment_core.object_store import FolderStore
+from sentiment_serve.prediction.background import BackgroundWorker
+from sentiment_serve.prediction.log import StoreSink
+from sentiment_serve.prediction.recent import RecentPredictions
+from tests.support.tiny_models import make_scorer
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +59,7 @@ async def test_a_challenger_that_is_taken_away_stops_answering(start, rivals):
     async with start(challenger_mode="split", challenger_percent=100) as running:
         assert (await running.predict()).json()["model_version"] == "2"
         del rivals.aliases["challenger"]
-        await running.parts.watcher.check()
+        await running.state.watcher.check()
         assert (await running.predict()).json()["model_version"] == "1"
 
 
@@ -102,6 +104,32 @@ async def test_the_log_holds_the_text_only_when_asked_for(start, registry, tmp_p
         ("good", False),
         ("unheard", True),
     ]
+
+
+def test_lines_are_held_while_the_store_is_away_and_sent_when_it_is_back(tmp_path, caplog):
+    folder = tmp_path / "bucket"
+    folder.write_text("a file where the store should be")
+    dropped = Counter("lost", "lost", registry=None)
+    sink = StoreSink(FolderStore(folder), dropped)
+    for number in range(1000):
+        sink.write(f"line {number}")
+    assert "cannot be sent" in caplog.text
+    folder.unlink()
+    sink.close()
+    (path,) = folder.rglob("*.jsonl")
+    assert path.read_text().splitlines() == [f"line {number}" for number in range(1000)]
+    assert dropped._value.get() == 0
+
+
+def test_what_a_store_never_took_is_counted(tmp_path):
+    (tmp_path / "bucket").write_text("a file where the store should be")
+    dropped = Counter("lost", "lost", registry=None)
+    sink = StoreSink(FolderStore(tmp_path / "bucket"), dropped)
+    for number in range(12_500):
+        sink.write(str(number))
+    assert dropped._value.get() == 2000
+    sink.close()
+    assert dropped._value.get() == 12_500
 
 
 def test_a_full_queue_drops_and_counts_and_never_waits():

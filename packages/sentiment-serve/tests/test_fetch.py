@@ -7,21 +7,19 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import urllib3
 
+from sentiment_core.errors import (
+    ModelError,
+    NotFoundError,
+    UnreachableError,
+)
 from sentiment_core.model_package import SCORER_FILE, load_package
-from sentiment_serve.model.errors import (
-    AliasNotSetError,
-    BadVersionError,
-    SourceUnreachableError,
-)
-from sentiment_serve.model.fetch import fetch_package
-from sentiment_serve.model.registry_client import (
-    EmbeddedRegistry,
-    ServerRegistry,
-    http_headers,
-)
-from sentiment_serve.model.source import open_registry
+from sentiment_core.store_settings import StoreSettings
+from sentiment_serve.model.http import HttpReader
+from sentiment_serve.model.mlflow_server import MlflowServer, http_headers
+from sentiment_serve.model.packages import PackageReader
+from sentiment_serve.model.source import open_source
 from sentiment_serve.settings import ServeSettings
-from sentiment_serve.testing import FolderRegistry
+from tests.support.tiny_models import FolderRegistry
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -50,7 +48,15 @@ def served(tmp_path):
 
 
 def settings(**values):
-    return ServeSettings(_env_file=None, **values)
+    return ServeSettings(**values)
+
+
+def fetch_package(address, target, settings, pool, **stores):
+    PackageReader(settings, StoreSettings(**stores), pool).fetch(address, target)
+
+
+def source(settings, pool):
+    return open_source(settings, PackageReader(settings, StoreSettings(), pool), pool)
 
 
 def test_a_package_comes_over_http_and_from_a_folder(served, tmp_path, pool):
@@ -66,55 +72,54 @@ def test_a_missing_file_is_a_bad_version_not_an_outage(served, tmp_path, pool):
     package, url = served
     (package / SCORER_FILE).unlink()
     for address in (url, str(package)):
-        with pytest.raises(BadVersionError, match="has no file"):
+        with pytest.raises(ModelError, match="has no file"):
             fetch_package(address, tmp_path, settings(), pool)
-    with pytest.raises(BadVersionError, match="cannot be fetched"):
+    with pytest.raises(ModelError, match="cannot be fetched"):
         fetch_package("ftp://x/y", tmp_path, settings(), pool)
 
 
 def test_a_store_that_does_not_answer_is_an_outage(tmp_path, pool):
     for address in ("http://127.0.0.1:9/x", "mlflow-artifacts:/1/x"):
-        with pytest.raises(SourceUnreachableError):
+        with pytest.raises(UnreachableError):
             fetch_package(
                 address, tmp_path, settings(mlflow_tracking_uri="http://127.0.0.1:9"), pool
             )
 
 
-def test_a_store_without_keys_or_answer_is_an_outage(tmp_path, pool, monkeypatch):
-    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with pytest.raises(SourceUnreachableError, match="store"):
-        fetch_package("s3://bucket/x", tmp_path, settings(), pool)
+def test_an_s3_store_that_does_not_answer_is_an_outage(tmp_path, pool):
+    with pytest.raises(UnreachableError, match="store"):
+        fetch_package(
+            "s3://bucket/x", tmp_path, settings(), pool, endpoint="http://127.0.0.1:9",
+            aws_access_key_id="x", aws_secret_access_key="x", aws_default_region="us-east-1",
+        )  # fmt: skip
+
+
+def test_a_reader_over_http_reads_what_is_there_and_says_what_is_not(served, tmp_path, pool):
+    package, url = served
+    (package / "ü & ?#%20.bin").write_bytes(b"x" * 1_000_000)
+    reader = HttpReader(f"{url}/", pool)
+    assert reader.uri == url
+    assert reader.get("ü & ?#%20.bin") == b"x" * 1_000_000
+    reader.get_file("ü & ?#%20.bin", tmp_path / "new" / "copy")
+    assert (tmp_path / "new" / "copy").read_bytes() == b"x" * 1_000_000
+    for read in (reader.get, lambda key: reader.get_file(key, tmp_path / "new" / "copy")):
+        with pytest.raises(NotFoundError, match="has no file missing"):
+            read("missing")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["copy"]
 
 
 def test_a_registry_that_does_not_answer_is_an_outage(pool):
-    registry = open_registry(settings(mlflow_tracking_uri="http://127.0.0.1:9"), pool)
-    assert isinstance(registry, ServerRegistry)
-    with pytest.raises(SourceUnreachableError, match="does not answer"):
+    registry = source(settings(mlflow_tracking_uri="http://127.0.0.1:9"), pool)
+    assert isinstance(registry, MlflowServer)
+    with pytest.raises(UnreachableError, match="does not answer"):
         registry.resolve("champion")
 
 
 def test_an_answer_that_is_not_mlflows_is_an_outage(served, pool):
     _, url = served
-    registry = open_registry(settings(mlflow_tracking_uri=url), pool)
-    with pytest.raises((SourceUnreachableError, AliasNotSetError)) as error:
+    registry = source(settings(mlflow_tracking_uri=url), pool)
+    with pytest.raises(UnreachableError, match="not MLflow's"):
         registry.resolve("champion")
-    assert error.type is SourceUnreachableError
-
-
-def test_a_registry_without_server_says_what_it_needs(tmp_path, pool):
-    registry = open_registry(settings(sentiment_home=tmp_path), pool)
-    assert isinstance(registry, EmbeddedRegistry)
-    try:
-        import mlflow  # noqa: F401
-    except ImportError:
-        with pytest.raises(SourceUnreachableError, match="set MLFLOW_TRACKING_URI to a server"):
-            registry.resolve("champion")
-    else:
-        with pytest.raises(AliasNotSetError):
-            registry.resolve("champion")
 
 
 def test_credentials_of_the_registry_are_sent():

@@ -7,9 +7,11 @@ from pydantic import ValidationError
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import ModelPackageError
 from sentiment_core.model_package import write_package
+from sentiment_core.store_settings import StoreSettings
+from sentiment_serve.api.state import app_state
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
-from sentiment_serve.testing import make_scorer
+from tests.support.tiny_models import make_scorer
 
 pytestmark = pytest.mark.anyio
 
@@ -30,16 +32,16 @@ async def follow(tmp_path):
     folder = tmp_path / "exported"
     folder.mkdir()
     settings = ServeSettings(
-        _env_file=None, sentiment_home=tmp_path / "home", access_log=False,
+        sentiment_home=tmp_path / "home", access_log=False,
         model_source=folder.as_uri(), model_reload_interval=0,
     )  # fmt: skip
-    app = create_app(settings)
+    app = create_app(settings, StoreSettings())
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://api") as client,
     ):
-        yield folder, app.state.parts.watcher.check, client
+        yield folder, app_state(app).watcher.check, client
 
 
 async def predict(client):
@@ -92,7 +94,7 @@ def test_a_pointer_cannot_lead_elsewhere(package):
 
 def test_the_source_may_name_the_folder_or_the_file_or_a_registered_model(tmp_path):
     def settings(source):
-        return ServeSettings(_env_file=None, sentiment_home=tmp_path, model_source=source)
+        return ServeSettings(sentiment_home=tmp_path, model_source=source)
 
     assert settings("s3://models/x").pointer_folder == "s3://models/x"
     assert settings("s3://models/x/champion.json").pointer_folder == "s3://models/x"
@@ -111,4 +113,4 @@ def test_the_source_may_name_the_folder_or_the_file_or_a_registered_model(tmp_pa
 )
 def test_a_source_that_cannot_be_followed_is_refused(wrong):
     with pytest.raises(ValidationError, match=r"MODEL_SOURCE|CHALLENGER_MODE"):
-        ServeSettings(_env_file=None, **wrong)
+        ServeSettings(**wrong)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE
-from sentiment_serve.testing import make_scorer
+from tests.support.tiny_models import make_scorer
 
 pytestmark = pytest.mark.anyio
 
@@ -38,9 +38,9 @@ async def test_a_bad_version_is_refused_once_and_the_old_one_answers(start, regi
     registry.add("1")
     async with start() as running:
         FAULTS[fault](registry.add("2", make_scorer(2.0)))
-        assert await running.parts.watcher.check() is False
+        assert await running.state.watcher.check() is False
         for _ in range(3):
-            await running.parts.watcher.check()
+            await running.state.watcher.check()
         assert (await running.predict()).json()["model_version"] == "1"
         (problem,) = (await running.client.get("/model-info")).json()["degraded"]
         assert problem.startswith("Version 2 (@champion) was refused: ")
@@ -49,7 +49,7 @@ async def test_a_bad_version_is_refused_once_and_the_old_one_answers(start, regi
         assert await running.metric(failures) == 1
 
         registry.add("3", make_scorer(3.0))
-        assert await running.parts.watcher.check() is True
+        assert await running.state.watcher.check() is True
         assert (await running.client.get("/readyz")).json()["degraded"] == []
 
 
@@ -59,9 +59,9 @@ async def test_a_refused_version_is_tried_again_when_an_admin_asks(start, regist
         folder = registry.add("2", make_scorer(2.0))
         content = (folder / SCORER_FILE).read_bytes()
         (folder / SCORER_FILE).unlink()
-        await running.parts.watcher.check()
+        await running.state.watcher.check()
         (folder / SCORER_FILE).write_bytes(content)
-        assert await running.parts.watcher.check() is False
+        assert await running.state.watcher.check() is False
         answer = await running.client.post("/admin/reload")
         assert answer.json() == {"reloaded": True, "version": "2"}
 
@@ -71,7 +71,7 @@ async def test_rolling_back_to_a_lower_version_works_the_same_way(start, registr
     registry.add("2", make_scorer(2.0))
     async with start() as running:
         registry.aliases["champion"] = "1"
-        assert await running.parts.watcher.check() is True
+        assert await running.state.watcher.check() is True
         assert (await running.predict()).json()["model_version"] == "1"
 
 
@@ -79,13 +79,13 @@ async def test_a_registry_that_is_away_changes_nothing_but_is_reported(start, re
     registry.add("1")
     async with start() as running:
         registry.reachable = False
-        await running.parts.watcher.check()
+        await running.state.watcher.check()
         assert (await running.predict()).status_code == 200
         ready = await running.client.get("/readyz")
         assert ready.status_code == 200
         assert "does not answer" in ready.json()["degraded"][0]
         registry.reachable = True
-        await running.parts.watcher.check()
+        await running.state.watcher.check()
         assert (await running.client.get("/readyz")).json()["degraded"] == []
 
 
@@ -93,7 +93,7 @@ async def test_an_alias_that_is_taken_away_leaves_the_last_champion(start, regis
     registry.add("1")
     async with start() as running:
         registry.aliases.clear()
-        await running.parts.watcher.check()
+        await running.state.watcher.check()
         assert (await running.predict()).json()["model_version"] == "1"
 
 
@@ -108,7 +108,7 @@ async def test_a_start_from_the_cache_needs_nobody_and_says_so(start, registry):
         assert info["from_cache"] is True
         assert any("from the cache" in line for line in info["degraded"])
         registry.reachable = True
-        await running.parts.watcher.check()
+        await running.state.watcher.check()
         info = (await running.client.get("/model-info")).json()
         assert info["from_cache"] is False
         assert info["degraded"] == []
@@ -117,7 +117,7 @@ async def test_a_start_from_the_cache_needs_nobody_and_says_so(start, registry):
 async def test_a_damaged_cache_is_fetched_again(start, registry):
     registry.add("1")
     async with start() as running:
-        (package,) = running.parts.settings.cache_dir.glob("package-*")
+        (package,) = running.state.settings.cache_dir.glob("package-*")
     (package / SCORER_FILE).write_bytes(b"rubbish")
     async with start() as running:
         assert (await running.predict()).status_code == 200
@@ -128,9 +128,9 @@ async def test_the_cache_keeps_only_the_latest_packages(start, registry):
     async with start() as running:
         for number in range(8):
             registry.add(str(number), make_scorer(1.0 + number))
-            await running.parts.watcher.check()
-        assert len(list(running.parts.settings.cache_dir.glob("package-*"))) == 5
-        assert not list(running.parts.settings.cache_dir.glob(".fetch-*"))
+            await running.state.watcher.check()
+        assert len(list(running.state.settings.cache_dir.glob("package-*"))) == 5
+        assert not list(running.state.settings.cache_dir.glob(".fetch-*"))
 
 
 async def test_an_answer_never_mixes_two_versions(start, registry):
@@ -144,7 +144,7 @@ async def test_an_answer_never_mixes_two_versions(start, registry):
                 registry.add(
                     str(number), make_scorer(-4.0 - number if number % 2 else 4.0 + number)
                 )
-                await running.parts.watcher.check()
+                await running.state.watcher.check()
             stop.set()
 
         async def ask():

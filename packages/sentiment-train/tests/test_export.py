@@ -6,7 +6,8 @@ import pytest
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.model_package import load_package, write_package
-from sentiment_core.scorer import END_OF_KEYS, LinearScorer
+from sentiment_core.scorer import LinearScorer
+from sentiment_core.vocabulary import Vocabulary
 from sentiment_train.export import ExportError, FolderTarget, export_champion, open_target
 from sentiment_train.registry import Registry
 from sentiment_train.results import LoggedModel
@@ -19,8 +20,9 @@ def registry(settings, tmp_path):
     mlflow.set_experiment("exports")
     registry = Registry("exported")
     for weight in (1.0, 2.0):
+        vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
         scorer = LinearScorer(
-            words=["bad", "good"], keys=np.array([END_OF_KEYS]), idf=np.ones(2),
+            vocabulary=vocabulary, idf=np.ones(2),
             coefficients=np.array([-weight, weight]), intercept=0.0, max_ngram=1,
             sublinear_tf=True,
         )  # fmt: skip

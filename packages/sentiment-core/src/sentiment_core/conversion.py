@@ -3,14 +3,14 @@
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from sentiment_core.cleaning import clean_text
 from sentiment_core.pipeline import TOKEN_PATTERN
-from sentiment_core.scorer import END_OF_KEYS, KEY_SHIFT, LinearScorer
+from sentiment_core.scorer import LinearScorer
+from sentiment_core.vocabulary import Vocabulary
 
 _REQUIRED: Final[dict[str, Any]] = {
     "analyzer": "word",
@@ -47,43 +47,19 @@ def scorer_from_pipeline(pipeline: Pipeline) -> LinearScorer:
     unsupported = [name for name, value in _REQUIRED.items() if options[name] != value]
     if unsupported:
         raise ValueError(f"The scorer does not implement these options: {', '.join(unsupported)}.")
-    terms = [term.split(" ") for term in vectorizer.vocabulary_]
-    columns = np.fromiter(vectorizer.vocabulary_.values(), dtype=np.int64, count=len(terms))
-    words = sorted({word for term in terms for word in term})
-    nodes, keys = _build_trie(terms, words)
-    idf, coefficients = np.zeros((2, len(words) + len(keys)))
+    columns = np.fromiter(vectorizer.vocabulary_.values(), dtype=np.int64)
+    vocabulary, nodes = Vocabulary.from_terms(list(vectorizer.vocabulary_))
+    idf, coefficients = np.zeros((2, len(vocabulary)))
     idf[nodes] = vectorizer.idf_[columns]
     coefficients[nodes] = classifier.coef_[0][columns]
     return LinearScorer(
-        words=words,
-        keys=np.append(keys, END_OF_KEYS),
+        vocabulary=vocabulary,
         idf=idf,
         coefficients=coefficients,
         intercept=float(classifier.intercept_[0]),
         max_ngram=vectorizer.ngram_range[1],
         sublinear_tf=vectorizer.sublinear_tf,
     )
-
-
-def _build_trie(
-    terms: list[list[str]], words: list[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the node of each term and the sorted keys, one level of the trie after the other."""
-    id_of = {word: index for index, word in enumerate(words)}
-    longest = max(map(len, terms))
-    ids = np.full((len(terms), longest), -1, dtype=np.int64)
-    for row, term in enumerate(terms):
-        ids[row, : len(term)] = [id_of[word] for word in term]
-    nodes, levels, n_nodes = ids[:, 0].copy(), [np.empty(0, dtype=np.int64)], len(words)
-    for position in range(1, longest):
-        rows = np.flatnonzero(ids[:, position] >= 0)
-        level, ranks = np.unique(
-            nodes[rows] << KEY_SHIFT | ids[rows, position], return_inverse=True
-        )
-        nodes[rows] = n_nodes + ranks
-        levels.append(level)
-        n_nodes += len(level)
-    return nodes, np.concatenate(levels)
 
 
 def pipeline_from_scorer(scorer: LinearScorer) -> Pipeline:

@@ -5,6 +5,7 @@ and the answer says so.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from sentiment_core.errors import BlankTextError
@@ -30,6 +31,10 @@ class Prediction(NamedTuple):
     sentiment: Sentiment
     confidence: float
     low_information: bool
+
+
+# Half the cost of calling the class, whose __new__ is written in Python.
+_prediction = partial(tuple.__new__, Prediction)
 
 
 def is_blank(text: str) -> bool:
@@ -76,8 +81,7 @@ def predict(scorer: LinearScorer, text: str) -> Prediction:
     if is_blank(text):
         raise BlankTextError(BLANK_TEXT)
     probability, known = scorer.score(text)
-    sentiment, confidence = classify(probability)
-    return Prediction(sentiment, confidence, not known)
+    return _prediction((*classify(probability), not known))
 
 
 def predict_batch(scorer: LinearScorer, texts: Sequence[str]) -> list[Prediction]:
@@ -106,7 +110,7 @@ def predict_batch(scorer: LinearScorer, texts: Sequence[str]) -> list[Prediction
             raise BlankTextError(place + BLANK_TEXT)
     probabilities, known = scorer.score_batch(texts)
     return [
-        Prediction(*classify(probability), not is_known)
+        _prediction((*classify(probability), not is_known))
         for probability, is_known in zip(probabilities.tolist(), known.tolist(), strict=True)
     ]
 

@@ -1,119 +1,100 @@
-"""The container of a scorer on disk: plain arrays behind a checksum, no code.
+"""What a scorer file holds, in a container of plain arrays (see `sentiment_core.array_file`)."""
 
-Layout: 8 bytes of magic, the SHA-256 of all that follows (32 bytes), the header's length (8 bytes,
-little-endian), the header (JSON, padded with spaces to a multiple of 8), then the arrays one after
-the other, each padded to a multiple of 8 bytes.
-"""
-
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentiment_core.array_file import pack, unpack
+from sentiment_core.cleaning import CLEANING_VERSION
 from sentiment_core.errors import ScorerError
+from sentiment_core.vocabulary import Vocabulary
 
-MAGIC: Final = b"SENTISCR"
-FORMAT_VERSION: Final = 1
-
-_DIGEST_END: Final = len(MAGIC) + 32
-_HEADER_START: Final = _DIGEST_END + 8
-_DTYPES: Final = {"int64": "<i8", "float64": "<f8", "uint8": "|u1"}
+_WORD_SEPARATOR: Final = "\n"
 
 
-class Container(NamedTuple):
-    """What a scorer file holds."""
+class ScorerContent(NamedTuple):
+    """All that a scorer is made of; see `sentiment_core.scorer.LinearScorer`."""
 
-    header: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
-    digest: str
+    vocabulary: Vocabulary
+    idf: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    intercept: float
+    max_ngram: int
+    sublinear_tf: bool
 
 
-def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Serialise a header and arrays; the same input gives the same bytes.
+def encode_scorer(content: ScorerContent) -> bytes:
+    """Serialise a scorer; equal scorers give equal bytes.
 
     Parameters
     ----------
-    header : mapping
-        JSON values.
-    arrays : mapping of str to array
-        One-dimensional arrays of int64, float64 or uint8.
+    content : ScorerContent
+        The scorer.
 
     Returns
     -------
     bytes
-        The whole file.
+        Content of a scorer file.
     """
-    described = {
-        **header,
-        "format_version": FORMAT_VERSION,
-        "arrays": [[name, array.dtype.name, len(array)] for name, array in arrays.items()],
+    header = {
+        "cleaning_version": CLEANING_VERSION,
+        "intercept": content.intercept,
+        "max_ngram": content.max_ngram,
+        "sublinear_tf": content.sublinear_tf,
     }
-    encoded = _pad(json.dumps(described, sort_keys=True).encode("utf-8"), b" ")
-    body = b"".join(
-        [
-            len(encoded).to_bytes(8, "little"),
-            encoded,
-            *(
-                _pad(array.astype(_DTYPES[array.dtype.name], copy=False).tobytes(), b"\0")
-                for array in arrays.values()
-            ),
-        ]
-    )
-    return MAGIC + hashlib.sha256(body).digest() + body
+    words = _WORD_SEPARATOR.join(content.vocabulary.words).encode("utf-8")
+    arrays: dict[str, NDArray[Any]] = {
+        "words": np.frombuffer(words, dtype=np.uint8),
+        "keys": content.vocabulary.keys,
+        "idf": content.idf,
+        "coefficients": content.coefficients,
+    }
+    return pack(header, arrays)
 
 
-def unpack(content: bytes) -> Container:
-    """Check and read the bytes of a scorer file.
+def decode_scorer(data: bytes) -> tuple[ScorerContent, str]:
+    """Read the content of a scorer file.
 
     Parameters
     ----------
-    content : bytes
-        The whole file.
+    data : bytes
+        As returned by `encode_scorer`.
 
     Returns
     -------
-    Container
-        Header, read-only arrays that share memory with `content`, and the hex SHA-256.
+    content : ScorerContent
+        Equal to the one that was serialised.
+    digest : str
+        Its hex SHA-256.
 
     Raises
     ------
     ScorerError
-        If the bytes are not a scorer file, are damaged, or have an unknown format version.
+        If the data are damaged, foreign or made for another version of the cleaning.
     """
-    if content[: len(MAGIC)] != MAGIC:
-        raise ScorerError("not a scorer file (its first bytes are foreign)")
-    body = memoryview(content)[_DIGEST_END:]
-    digest = hashlib.sha256(body)
-    if digest.digest() != content[len(MAGIC) : _DIGEST_END]:
-        raise ScorerError("damaged or incomplete (its checksum does not match)")
+    header, arrays, digest = unpack(data)
     try:
-        header, arrays = _read_body(content)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ScorerError(f"malformed ({error})") from error
-    return Container(header, arrays, digest.hexdigest())
-
-
-def _read_body(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    end = _HEADER_START + int.from_bytes(content[_DIGEST_END:_HEADER_START], "little")
-    header = json.loads(content[_HEADER_START:end])
-    version = header["format_version"]
-    if version != FORMAT_VERSION:
-        raise ScorerError(
-            f"of format version {version}, but this sentiment-core reads version "
-            f"{FORMAT_VERSION}: install the release that wrote it"
+        if header["cleaning_version"] != CLEANING_VERSION:
+            raise ScorerError(
+                f"made for text cleaning version {header['cleaning_version']}, but this "
+                f"sentiment-core has version {CLEANING_VERSION}: train again or install the "
+                "release that wrote it"
+            )
+        joined = arrays["words"].tobytes().decode("utf-8")
+        content = ScorerContent(
+            Vocabulary(joined.split(_WORD_SEPARATOR) if joined else [], arrays["keys"]),
+            idf=arrays["idf"],
+            coefficients=arrays["coefficients"],
+            intercept=float(header["intercept"]),
+            max_ngram=int(header["max_ngram"]),
+            sublinear_tf=bool(header["sublinear_tf"]),
         )
-    arrays, offset = {}, end
-    for name, dtype, length in header["arrays"]:
-        array = np.frombuffer(content, dtype=_DTYPES[dtype], count=length, offset=offset)
-        arrays[name] = array
-        offset += -(-array.nbytes // 8) * 8
-    if offset != len(content):
-        raise ValueError("its length differs from what its header says")
-    return header, arrays
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ScorerError(f"malformed ({error})") from error
+    return content, digest
 
 
-def _pad(data: bytes, filler: bytes) -> bytes:
-    return data + filler * (-len(data) % 8)
+def digest_of(data: bytes) -> str:
+    """Return the digest of a scorer file's content, as hex SHA-256."""
+    return unpack(data).digest

@@ -1,31 +1,32 @@
 """Assembles the application."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import urllib3
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from sentiment_serve.draining import Drain
-from sentiment_serve.logs import configure_logging
+from sentiment_core.store_settings import StoreSettings
+from sentiment_serve.api.middleware import RequestMiddleware
+from sentiment_serve.api.problems import Problem, install_problem_handlers
+from sentiment_serve.api.routes import admin, docs, feedback, health, pages, predict
+from sentiment_serve.api.state import AppState, app_state, set_state
 from sentiment_serve.metrics import ServeMetrics
-from sentiment_serve.middleware import RequestMiddleware
 from sentiment_serve.model.cache import ModelCache
-from sentiment_serve.model.fetch import fetch_package
+from sentiment_serve.model.event_log import log_model_event
 from sentiment_serve.model.holder import ModelHolder
-from sentiment_serve.model.source import open_registry
+from sentiment_serve.model.http import open_pool
+from sentiment_serve.model.packages import PackageReader
+from sentiment_serve.model.source import open_source
 from sentiment_serve.model.watcher import AliasWatcher
-from sentiment_serve.problems import Problem, install_problem_handlers
-from sentiment_serve.routes import admin, docs, feedback, health, pages, predict
-from sentiment_serve.service import PredictionService
-from sentiment_serve.settings import ServeSettings, read_settings
-from sentiment_serve.state import AppState
+from sentiment_serve.prediction.log import open_prediction_log
+from sentiment_serve.prediction.service import PredictionService
+from sentiment_serve.process.draining import ConnectionDraining
+from sentiment_serve.process.logs import configure_logging
+from sentiment_serve.settings import ServeSettings, load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -36,19 +37,8 @@ names. Every answer tells the version that gave it; `X-Request-ID` names the req
 """
 
 
-def create_app(settings: ServeSettings) -> FastAPI:
-    """Create the application; nothing is fetched before it starts.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        The deployment settings.
-
-    Returns
-    -------
-    FastAPI
-        Ready for an ASGI server.
-    """
+def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
+    """Create the application; nothing is fetched before it starts."""
     app = FastAPI(
         title="Sentiment API",
         version=version("sentiment-serve"),
@@ -58,8 +48,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
         servers=[{"url": docs.SERVER_URL}],
         lifespan=_lifespan,
     )
-    app.state.parts = parts = _assemble(settings)
-    app.state.seen_deliveries = OrderedDict[str, None]()
+    state = _assemble(settings, stores)
+    set_state(app, state)
     install_problem_handlers(app)
     for module in (predict, health, feedback, admin, pages, docs):
         app.include_router(module.router)
@@ -74,8 +64,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
         )
     app.add_middleware(
         RequestMiddleware,
-        metrics=parts.service.metrics,
-        drain=parts.drain,
+        metrics=state.service.metrics,
+        draining=state.draining,
         max_body_bytes=settings.max_body_bytes,
         access_log=settings.access_log,
     )
@@ -83,37 +73,39 @@ def create_app(settings: ServeSettings) -> FastAPI:
     return app
 
 
-def _assemble(settings: ServeSettings) -> AppState:
+def _assemble(settings: ServeSettings, stores: StoreSettings) -> AppState:
     holder = ModelHolder()
     metrics = ServeMetrics(holder)
-    pool = urllib3.PoolManager(retries=urllib3.Retry(2, backoff_factor=0.2, redirect=3))
+    holder.subscribe(log_model_event)
+    pool = open_pool()
+    packages = PackageReader(settings, stores, pool)
     watcher = AliasWatcher(
-        open_registry(settings, pool),
+        open_source(settings, packages, pool),
         ModelCache(settings.cache_dir),
-        partial(fetch_package, settings=settings, pool=pool),
+        packages.fetch,
         holder,
-        metrics,
         aliases=settings.aliases,
         interval=settings.model_reload_interval,
     )
-    service = PredictionService(settings, holder, metrics)
-    return AppState(settings, holder, service, watcher, Drain(settings.drain_seconds))
+    log = open_prediction_log(settings, stores, metrics)
+    service = PredictionService(settings, holder, metrics, log)
+    return AppState(settings, holder, service, watcher, ConnectionDraining(settings.drain_seconds))
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    parts: AppState = app.state.parts
-    if parts.settings.admin_token is None:
+    state = app_state(app)
+    if state.settings.admin_token is None:
         logger.warning("no ADMIN_TOKEN is set: /admin answers only to this machine itself")
-    parts.service.start()
-    parts.watcher.start()
-    parts.drain.install()
+    state.service.start()
+    state.watcher.start()
+    state.draining.install()
     try:
         yield
     finally:
-        await parts.watcher.stop()
-        parts.service.stop()
-        parts.service.metrics.close()
+        await state.watcher.stop()
+        state.service.stop()
+        state.service.metrics.close()
 
 
 def _document_problems(app: FastAPI) -> None:
@@ -137,4 +129,4 @@ def __getattr__(name: str) -> FastAPI:
     if name != "app":
         raise AttributeError(name)
     configure_logging()
-    return create_app(read_settings())
+    return create_app(*load_settings())

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import (
@@ -19,8 +20,17 @@ from prometheus_client.registry import Collector
 
 from sentiment_core.prediction import Prediction
 from sentiment_serve.model.cache import LoadedModel
-from sentiment_serve.model.holder import ModelHolder
-from sentiment_serve.shared_metrics import SHARED_FOLDER_VARIABLE
+from sentiment_serve.model.holder import (
+    Answered,
+    Attempted,
+    Dropped,
+    Loaded,
+    ModelEvent,
+    ModelHolder,
+    Refused,
+    Unreachable,
+)
+from sentiment_serve.process.shared_metrics import SHARED_FOLDER_VARIABLE
 
 _LATENCY_BUCKETS: Final = (
     0.0005,
@@ -45,14 +55,13 @@ class ServeMetrics:
     Parameters
     ----------
     holder : ModelHolder
-        Tells when the registry was last reached.
+        Announces which models are loaded, refused and dropped.
     """
 
     def __init__(self, holder: ModelHolder) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self.registry = CollectorRegistry()
         self._holder = holder
-        self._shown: dict[str, LoadedModel] = {}
         self.requests = Counter(
             "sentiment_requests", "Requests answered.", ["method", "route", "status"],
             registry=registry,
@@ -88,6 +97,10 @@ class ServeMetrics:
             "sentiment_registry_last_success_timestamp_seconds",
             "When the registry last answered.", registry=registry, multiprocess_mode="livemin",
         )  # fmt: skip
+        self.alias_is_set = Gauge(
+            "sentiment_alias_is_set", "1 if a version has the alias; the last champion serves on.",
+            ["alias"], registry=registry, multiprocess_mode="livemin",
+        )  # fmt: skip
         self.feedback = Counter(
             "sentiment_feedback", "True labels received.", ["version", "correct"],
             registry=registry,
@@ -101,31 +114,31 @@ class ServeMetrics:
             "refused them.", ["queue"], registry=registry,
         )  # fmt: skip
         self._children: dict[tuple[str, str], tuple[Counter, Histogram, Counter]] = {}
+        holder.subscribe(self._on_model_event)
 
-    def show_model(self, model: LoadedModel) -> None:
-        """Export which version an alias serves.
+    def _on_model_event(self, event: ModelEvent) -> None:
+        match event:
+            case Attempted():
+                self.reload_attempts.inc()
+            case Loaded(model, former):
+                if former:
+                    self._show(former, 0)
+                self._show(model, 1)
+            case Dropped(model):
+                self._show(model, 0)
+            case Refused():
+                self.reload_failures.labels("bad_version").inc()
+            case Unreachable(_, outage):
+                self.reload_failures.labels(outage.code).inc()
+            case Answered(alias, at, is_set):
+                self.last_check.set(at.timestamp())
+                self.alias_is_set.labels(alias).set(is_set)
 
-        Parameters
-        ----------
-        model : LoadedModel
-            Serves from now on.
-        """
-        former = self._shown.get(model.alias)
-        if former:
-            self.model_info.labels(former.alias, former.version, former.digest).set(0)
-        self.model_info.labels(model.alias, model.version, model.digest).set(1)
-        self._shown[model.alias] = model
+    def _show(self, model: LoadedModel, value: int) -> None:
+        self.model_info.labels(model.alias, model.version, model.digest).set(value)
 
     def count_prediction(self, model: LoadedModel, prediction: Prediction) -> None:
-        """Count one labelled text.
-
-        Parameters
-        ----------
-        model : LoadedModel
-            Labelled it.
-        prediction : Prediction
-            The label.
-        """
+        """Count one labelled text."""
         key = (model.version, prediction.sentiment)
         children = self._children.get(key)
         if children is None:  # looking a child up by its labels costs more than counting
@@ -140,15 +153,10 @@ class ServeMetrics:
             children[2].inc()
 
     def render(self) -> bytes:
-        """Render all metrics, of all workers, in Prometheus' text format.
-
-        Returns
-        -------
-        bytes
-            The page.
-        """
+        """Render all metrics, of all workers, in Prometheus' text format."""
         registry = self.registry
         if SHARED_FOLDER_VARIABLE in os.environ:
+            _forget_dead_workers(Path(os.environ[SHARED_FOLDER_VARIABLE]))
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         extra = CollectorRegistry()
@@ -159,6 +167,18 @@ class ServeMetrics:
         """Take this worker's gauges out of the common ones."""
         if SHARED_FOLDER_VARIABLE in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """Delete the gauges of workers that died without a word: nobody else knows of their death."""
+    pids = {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}
+    for pid in pids:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        except PermissionError:
+            pass  # it lives, as somebody else
 
 
 class _Staleness(Collector):

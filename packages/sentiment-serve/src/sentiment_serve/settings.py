@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sentiment_core.champion_pointer import POINTER_FILE
+from sentiment_core.environment import load_environment
 from sentiment_core.registry_names import (
     CHALLENGER,
     CHAMPION,
@@ -16,21 +17,16 @@ from sentiment_core.registry_names import (
     DEFAULT_MODEL_NAME,
     embedded_tracking_uri,
 )
-from sentiment_core.secret_files import read_secret_files
+from sentiment_core.store_settings import StoreSettings
 
 _REGISTERED: Final = re.compile(rf"models:/(?P<name>[^/@]+)@{CHAMPION}")
-_SECRETS: Final = ("ADMIN_TOKEN", "WEBHOOK_SECRET", "PREDICTION_LOG_KEY",
-                   "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
-                   "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")  # fmt: skip
 _POINTER_SCHEMES: Final = ("s3://", "file://", "http://", "https://")
 
 
 class ServeSettings(BaseSettings):
     """Each field is the environment variable of that name, in capitals."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
@@ -39,9 +35,15 @@ class ServeSettings(BaseSettings):
     mlflow_tracking_uri: str | None = Field(
         default=None, description="Registry server; unset: an SQLite file in SENTIMENT_HOME."
     )
-    mlflow_tracking_username: str | None = Field(default=None, description="Of the registry.")
-    mlflow_tracking_password: SecretStr | None = Field(default=None, description="Of the registry.")
-    mlflow_tracking_token: SecretStr | None = Field(default=None, description="Of the registry.")
+    mlflow_tracking_username: str | None = Field(
+        default=None, description="User of the registry server."
+    )
+    mlflow_tracking_password: SecretStr | None = Field(
+        default=None, description="Password of that user."
+    )
+    mlflow_tracking_token: SecretStr | None = Field(
+        default=None, description="Token instead of a user and password."
+    )
     model_name: str = Field(
         default=DEFAULT_MODEL_NAME, min_length=1, description="Registered model."
     )
@@ -150,20 +152,15 @@ class ServeSettings(BaseSettings):
         return (CHAMPION,) if self.challenger_mode == "off" else (CHAMPION, CHALLENGER)
 
 
-def read_settings() -> ServeSettings:
-    """Read the settings as an entry point does: secrets may stand in files.
-
-    Returns
-    -------
-    ServeSettings
-        The deployment settings.
+def load_settings() -> tuple[ServeSettings, StoreSettings]:
+    """Complete the environment and read all settings; for entry points.
 
     Raises
     ------
-    SecretFileError
-        If the file of a secret cannot be read.
+    SettingsError
+        If ``.env`` or the file of a secret cannot be read.
     pydantic.ValidationError
         If a setting is wrong.
     """
-    read_secret_files(_SECRETS)
-    return ServeSettings()
+    load_environment(ServeSettings, StoreSettings)
+    return ServeSettings(), StoreSettings()

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sentiment_core.errors import ScorerError
+from sentiment_core.errors import ModelError, UnreachableError
+from sentiment_core.files import write_atomically
 from sentiment_core.model_package import load_package
 from sentiment_core.scorer import LinearScorer
-from sentiment_serve.model.errors import BadVersionError, SourceUnreachableError
-from sentiment_serve.model.registry_client import VersionRef
+from sentiment_serve.model.version import VersionRef
 
 _KEPT_PACKAGES: Final = 5
 
@@ -49,47 +49,24 @@ class ModelCache:
         self._folder = folder
 
     def load(self, ref: VersionRef, fetch: Callable[[str, Path], None]) -> LoadedModel:
-        """Load a version, fetching it unless it is here.
-
-        Parameters
-        ----------
-        ref : VersionRef
-            What the alias names.
-        fetch : callable
-            Copies the package at an address into a folder.
-
-        Returns
-        -------
-        LoadedModel
-            Remembered as the last good version of the alias.
+        """Load a version, fetching it unless it is here; it is the alias's last good one then.
 
         Raises
         ------
-        BadVersionError
+        ModelError
             If the files are missing, damaged or fail their checks.
-        SourceUnreachableError
-            If the store does not answer, or the cache cannot be written.
+        SentimentError
+            If the files cannot be fetched, or the cache cannot be written.
         """
         try:
             return self._load_cached(ref) or self._fetch(ref, fetch)
         except OSError as error:
-            raise SourceUnreachableError(
+            raise UnreachableError(
                 f"The model cache {self._folder} cannot be used: {error}."
             ) from error
 
     def last_good(self, alias: str) -> LoadedModel | None:
-        """Load the last good version of an alias without asking anybody.
-
-        Parameters
-        ----------
-        alias : str
-            For example ``champion``.
-
-        Returns
-        -------
-        LoadedModel or None
-            None if there is none, or if it was damaged since.
-        """
+        """Load the last good version of an alias without asking anybody; None if damaged."""
         try:
             record = json.loads(self._record(alias).read_text(encoding="utf-8"))
             ref = VersionRef(**record)
@@ -102,7 +79,7 @@ class ModelCache:
             return None
         try:
             model = _load(ref, self._package(ref.digest), from_cache=from_cache)
-        except BadVersionError:
+        except ModelError:
             shutil.rmtree(self._package(ref.digest), ignore_errors=True)
             return None
         self._remember(ref, model.digest)
@@ -116,7 +93,7 @@ class ModelCache:
             fetch(ref.package_uri, folder)
             model = _load(ref, folder, from_cache=False)
             if ref.digest not in {None, model.digest}:
-                raise BadVersionError(
+                raise ModelError(
                     f"Version {ref.version} holds another model than the registry says."
                 )
             try:
@@ -130,9 +107,7 @@ class ModelCache:
 
     def _remember(self, ref: VersionRef, digest: str) -> None:
         record = json.dumps(asdict(ref) | {"digest": digest})
-        part = self._folder / f".{ref.alias}.{os.getpid()}.part"
-        part.write_text(record, encoding="utf-8")
-        part.replace(self._record(ref.alias))
+        write_atomically(self._record(ref.alias), record.encode())
         os.utime(self._package(digest))
 
     def _prune(self) -> None:
@@ -150,10 +125,7 @@ class ModelCache:
 
 
 def _load(ref: VersionRef, folder: Path, *, from_cache: bool) -> LoadedModel:
-    try:
-        package = load_package(folder)
-    except ScorerError as error:
-        raise BadVersionError(str(error)) from error
+    package = load_package(folder)
     return LoadedModel(
         scorer=package.scorer,
         name=ref.name,

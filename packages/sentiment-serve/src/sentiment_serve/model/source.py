@@ -2,32 +2,20 @@
 
 import urllib3
 
-from sentiment_serve.model.pointer import PointerRegistry
-from sentiment_serve.model.registry_client import (
-    EmbeddedRegistry,
-    RegistryClient,
-    ServerRegistry,
-)
+from sentiment_serve.model.champion_folder import ChampionFolder
+from sentiment_serve.model.mlflow_database import MlflowDatabase
+from sentiment_serve.model.mlflow_server import MlflowServer
+from sentiment_serve.model.packages import PackageReader
+from sentiment_serve.model.version import ModelSource
 from sentiment_serve.settings import ServeSettings
 
 
-def open_registry(settings: ServeSettings, pool: urllib3.PoolManager) -> RegistryClient:
-    """Open the source of models that the settings name.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Names a pointer, a registry server or an SQLite registry.
-    pool : PoolManager
-        Connections to a server.
-
-    Returns
-    -------
-    RegistryClient
-        Nothing has been asked yet.
-    """
+def open_source(
+    settings: ServeSettings, packages: PackageReader, pool: urllib3.PoolManager
+) -> ModelSource:
+    """Open the source of models that the settings name; nothing is asked yet."""
     if settings.pointer_folder:
-        return PointerRegistry(settings.pointer_folder, settings, pool)
+        return ChampionFolder(settings.pointer_folder, packages.open(settings.pointer_folder))
     if settings.tracking_uri.startswith(("http://", "https://")):
-        return ServerRegistry(settings, pool)
-    return EmbeddedRegistry(settings)
+        return MlflowServer(settings, pool)
+    return MlflowDatabase(settings)

@@ -1,0 +1,197 @@
+"""The terms of a scorer as a trie of word ids.
+
+Node ``i`` below the number of words is the word ``i``; every longer n-gram is a node whose key is
+``(node of all but its last word) << 32 | last word``. The keys stand in one sorted array, so a term
+costs 8 bytes of key, a look-up is a binary search, and no hash can collide.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentiment_core.errors import ScorerError
+
+NO_WORD: Final = "\n"
+"""Is no word of any vocabulary, for no clean word holds a line break."""
+
+END_OF_KEYS: Final = np.iinfo(np.int64).max
+"""Last key of every array: a search never runs off its end."""
+
+_KEY_SHIFT: Final = 32
+_LAST_WORD: Final = (1 << _KEY_SHIFT) - 1
+_NO_NODE: Final = -1
+
+
+class Vocabulary:
+    """Finds the terms of a text, and the words of a term. Immutable.
+
+    Parameters
+    ----------
+    words : sequence of str, length n_words
+        Distinct words of all terms.
+    keys : array of int64, shape (n_ngrams + 1,)
+        Sorted keys of the n-grams of two and more words, closed by the largest int64.
+
+    Raises
+    ------
+    ScorerError
+        If they do not fit together.
+
+    Examples
+    --------
+    >>> vocabulary, nodes = Vocabulary.from_terms(["good", "not good"])
+    >>> vocabulary.words, nodes.tolist(), vocabulary.term(2)
+    (('good', 'not'), [0, 2], 'not good')
+    >>> vocabulary.count(["not", "good", "film"], max_ngram=2)
+    {1: 1, 2: 1, 0: 1}
+    """
+
+    __slots__ = ("_key_view", "_node_of_word", "keys", "words")
+
+    def __init__(self, words: Sequence[str], keys: NDArray[np.int64]) -> None:
+        self.words = tuple(words)
+        self.keys = keys
+        self._node_of_word = dict(zip(words, range(len(words)), strict=True))
+        self._key_view = keys.data
+        self._check()
+
+    def _check(self) -> None:
+        n_words, n_nodes = len(self.words), len(self)
+        prefixes, last_words = self.keys[:-1] >> _KEY_SHIFT, self.keys[:-1] & _LAST_WORD
+        sound = (
+            len(self._node_of_word) == n_words
+            and self.keys[-1] == END_OF_KEYS
+            and bool(np.all(self.keys[1:] > self.keys[:-1]))
+            and bool(np.all((prefixes >= 0) & (prefixes < np.arange(n_words, n_nodes))))
+            and bool(np.all(last_words < n_words))
+        )
+        if not sound:
+            raise ScorerError("inconsistent (the words and n-grams do not fit together)")
+
+    def __len__(self) -> int:
+        """Count the nodes: words and n-grams, also those that are only the beginning of a term."""
+        return len(self.words) + len(self.keys) - 1
+
+    @classmethod
+    def from_terms(cls, terms: Sequence[str]) -> tuple[Self, NDArray[np.int64]]:
+        """Build the trie of terms.
+
+        Parameters
+        ----------
+        terms : sequence of str
+            At least one; their words are separated by single spaces.
+
+        Returns
+        -------
+        vocabulary : Vocabulary
+            Holds the terms.
+        nodes : array of int64, shape (n_terms,)
+            The node of each term.
+        """
+        split = [term.split(" ") for term in terms]
+        words = sorted({word for term in split for word in term})
+        id_of = {word: index for index, word in enumerate(words)}
+        longest = max(map(len, split))
+        ids = np.full((len(split), longest), _NO_NODE, dtype=np.int64)
+        for row, term in enumerate(split):
+            ids[row, : len(term)] = [id_of[word] for word in term]
+        nodes, levels, n_nodes = ids[:, 0].copy(), [np.empty(0, dtype=np.int64)], len(words)
+        for position in range(1, longest):
+            rows = np.flatnonzero(ids[:, position] >= 0)
+            level, ranks = np.unique(
+                nodes[rows] << _KEY_SHIFT | ids[rows, position], return_inverse=True
+            )
+            nodes[rows] = n_nodes + ranks
+            levels.append(level)
+            n_nodes += len(level)
+        return cls(words, np.concatenate([*levels, [END_OF_KEYS]])), nodes
+
+    def count(self, words: Sequence[str], max_ngram: int) -> dict[int, int]:
+        """Count the known words and n-grams of one text, one after the other.
+
+        Parameters
+        ----------
+        words : sequence of str
+            Words of the text, in order.
+        max_ngram : int
+            Longest n-gram, in words.
+
+        Returns
+        -------
+        dict of int to int
+            How often each node occurs.
+        """
+        node_of_word, keys, n_words = self._node_of_word, self._key_view, len(self.words)
+        ids = [node_of_word.get(word, _NO_NODE) for word in words]
+        counts: dict[int, int] = {}
+        for start, node in enumerate(ids):
+            if node == _NO_NODE:
+                continue
+            counts[node] = counts.get(node, 0) + 1
+            for word in ids[start + 1 : start + max_ngram]:
+                if word == _NO_NODE:
+                    break
+                key = node << _KEY_SHIFT | word
+                position = bisect_left(keys, key)
+                if keys[position] != key:
+                    break
+                node = n_words + position
+                counts[node] = counts.get(node, 0) + 1
+        return counts
+
+    def find(
+        self, words: Sequence[str], max_ngram: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Find the known words and n-grams of long texts, all of one length at once.
+
+        Parameters
+        ----------
+        words : sequence of str
+            Words of one text or several. After each text stands `NO_WORD`, so that no n-gram
+            crosses into the next.
+        max_ngram : int
+            Longest n-gram, in words.
+
+        Yields
+        ------
+        starts, nodes : arrays of int64
+            For each length of n-gram: where the known ones start, and their nodes.
+        """
+        ids = np.fromiter(
+            map(self._node_of_word.get, words, repeat(_NO_NODE)), np.int64, count=len(words)
+        )
+        starts = np.flatnonzero(ids >= 0)
+        nodes = ids[starts]
+        yield starts, nodes
+        for length in range(2, max_ngram + 1):
+            # An unknown word makes the key -1, which no n-gram has.
+            wanted = nodes << _KEY_SHIFT | ids.take(starts + (length - 1), mode="clip")
+            positions = self.keys.searchsorted(wanted)
+            hits = self.keys[positions] == wanted
+            starts, nodes = starts[hits], positions[hits] + len(self.words)
+            yield starts, nodes
+
+    def term(self, node: int) -> str:
+        """Spell a node.
+
+        Parameters
+        ----------
+        node : int
+            Of a word or an n-gram.
+
+        Returns
+        -------
+        str
+            Its words, separated by spaces.
+        """
+        words = []
+        while node >= len(self.words):
+            key = self._key_view[node - len(self.words)]
+            words.append(self.words[key & _LAST_WORD])
+            node = key >> _KEY_SHIFT
+        words.append(self.words[node])
+        return " ".join(reversed(words))

@@ -1,0 +1,118 @@
+"""What surrounds every request: its id, the limit of its body, its metrics and its log line."""
+
+import logging
+import os
+import re
+import time
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sentiment_serve.metrics import ServeMetrics
+from sentiment_serve.process.draining import ConnectionDraining
+
+logger = logging.getLogger("sentiment_serve.access")
+
+REQUEST_ID_HEADER: Final = b"x-request-id"
+_VALID_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_QUIET_ROUTES: Final = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+
+
+class RequestMiddleware:
+    """Runs once around each request.
+
+    Parameters
+    ----------
+    app : ASGI application
+        Answers.
+    metrics : ServeMetrics
+        Counts.
+    draining : ConnectionDraining
+        Tells when clients are to go away.
+    max_body_bytes : int
+        Longer bodies are refused while they arrive.
+    access_log : bool
+        Whether to log each request (never the health checks).
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: ServeMetrics,
+        draining: ConnectionDraining,
+        max_body_bytes: int,
+        access_log: bool,
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._draining = draining
+        self._max_body_bytes = max_body_bytes
+        self._access_log = access_log
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, as ASGI defines it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        status = 500
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"].append((REQUEST_ID_HEADER, request_id))
+                if self._draining.active:
+                    message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        try:
+            await self._app(scope, self._limited(receive), send_with_id)
+        finally:
+            self._observe(scope, status, time.perf_counter() - start)
+
+    def _limited(self, receive: Receive) -> Receive:
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > self._max_body_bytes:
+                    raise HTTPException(
+                        413, f"The body is longer than {self._max_body_bytes} bytes."
+                    )
+            return message
+
+        return receive_limited
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        key = (scope["method"], route, status)
+        children = self._children.get(key)
+        if children is None:
+            children = self._children[key] = (
+                self._metrics.requests.labels(scope["method"], route, status),
+                self._metrics.latency.labels(route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
+        if self._access_log and route not in _QUIET_ROUTES:
+            logger.info(
+                "%s %s %d", scope["method"], route, status,
+                extra={"request_id": scope["state"]["request_id"], "milliseconds": seconds * 1e3},
+            )  # fmt: skip
+
+
+def _request_id(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_HEADER and _VALID_ID.fullmatch(value):
+            return bytes(value)
+    return os.urandom(16).hex().encode()

@@ -1,0 +1,62 @@
+"""What operators and the registry may ask for."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from sentiment_serve.api.authentication import check_admin
+from sentiment_serve.api.problems import problem_responses
+from sentiment_serve.api.schemas import ReloadAnswer
+from sentiment_serve.api.state import AppState, state_of
+
+router = APIRouter(tags=["admin"])
+_bearer = HTTPBearer(auto_error=False)
+
+
+def require_admin(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+) -> None:
+    """Let only an administrator pass."""
+    check_admin(
+        state_of(request).settings,
+        credentials.credentials if credentials else None,
+        request.client.host if request.client else None,
+        proxied=not {"x-forwarded-for", "forwarded"}.isdisjoint(request.headers),
+    )
+
+
+@router.post(
+    "/admin/reload",
+    dependencies=[Depends(require_admin)],
+    responses=problem_responses(401, 403),
+)
+async def reload_model(request: Request) -> ReloadAnswer:
+    """Look at the alias now, and also try a version that was refused before."""
+    state = state_of(request)
+    return _answer(state, reloaded=await state.watcher.check(retry_refused=True))
+
+
+@router.post("/webhooks/mlflow", responses=problem_responses(401, 404, 409, 413))
+async def mlflow_webhook(
+    request: Request,
+    delivery: Annotated[str, Header(alias="X-MLflow-Delivery-Id")] = "",
+    timestamp: Annotated[str, Header(alias="X-MLflow-Timestamp")] = "",
+    signature: Annotated[str, Header(alias="X-MLflow-Signature")] = "",
+) -> ReloadAnswer:
+    """Take MLflow's signed note that an alias moved, and look at it now."""
+    state = state_of(request)
+    state.webhook.check(
+        state.settings,
+        await request.body(),
+        delivery=delivery,
+        timestamp=timestamp,
+        signature=signature,
+    )
+    return _answer(state, reloaded=await state.watcher.check())
+
+
+def _answer(state: AppState, *, reloaded: bool) -> ReloadAnswer:
+    champion = state.holder.champion
+    return ReloadAnswer(reloaded=reloaded, version=champion.version if champion else None)

@@ -1,0 +1,154 @@
+"""The shapes of requests and answers."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from sentiment_core.errors import BlankTextError
+from sentiment_core.labels import Sentiment
+from sentiment_core.prediction import BLANK_TEXT, is_blank
+
+
+def _check_review(text: str) -> str:
+    if is_blank(text):
+        raise PydanticCustomError(BlankTextError.code, BLANK_TEXT)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise PydanticCustomError("lone_surrogate", "The text is not Unicode.") from None
+    return text
+
+
+Review = Annotated[
+    str,
+    AfterValidator(_check_review),
+    Field(json_schema_extra={"minLength": 1, "pattern": r"\S"}),
+]
+"""A text that holds more than white space."""
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class PredictRequest(_Request):
+    """One text."""
+
+    text: Review = Field(examples=["This movie is amazing!"])
+
+
+class BatchRequest(_Request):
+    """Several texts."""
+
+    texts: list[Review] = Field(min_length=1, examples=[["A fine film.", "A waste of time."]])
+
+
+class FeedbackRequest(_Request):
+    """The true label of an answered request."""
+
+    request_id: str = Field(min_length=1, max_length=80, examples=["review-42"])
+    label: Sentiment
+
+
+class Prediction(_Answer):
+    """A label."""
+
+    sentiment: Sentiment = Field(examples=["positive"])
+    confidence: float = Field(ge=0.5, le=1, examples=[0.9274])
+    model_version: str = Field(examples=["2"])
+    low_information: bool = Field(
+        default=False,
+        description="True where the model knows no word of the text; absent otherwise.",
+    )
+
+
+class BatchAnswer(_Answer):
+    """Labels in the order of the texts, all of the same version."""
+
+    predictions: list[Prediction]
+
+
+class Term(_Answer):
+    """What a term adds to the log-odds of positive."""
+
+    term: str
+    occurrences: int
+    contribution: float
+
+
+class Word(_Answer):
+    """A word as it stands in the text, and its share of the terms that it is part of."""
+
+    word: str
+    contribution: float
+
+
+class StrongestWord(_Answer):
+    """A clean word, and all of its shares of the terms that it is part of."""
+
+    word: str
+    contribution: float
+
+
+class ExplainAnswer(Prediction):
+    """A label taken apart: ``intercept + sum of contributions = decision``."""
+
+    decision: float
+    intercept: float
+    terms: list[Term]
+    words: list[Word]
+    strongest_words: list[StrongestWord]
+
+
+class HealthAnswer(_Answer):
+    """Whether the API can answer."""
+
+    status: str = Field(examples=["healthy"])
+    model_loaded: bool
+    detail: str | None = Field(default=None, description="Why not, and what to do; only then.")
+
+
+class ReadyAnswer(_Answer):
+    """Whether the API can answer, and what is not as it should be."""
+
+    status: str
+    version: str | None
+    degraded: list[str]
+    detail: str | None = Field(default=None, description="Why not, and what to do; only then.")
+
+
+class ModelInfoAnswer(_Answer):
+    """The model that answers, and the state of its source."""
+
+    model_name: str
+    version: str
+    alias: str
+    run_id: str
+    metrics: dict[str, float]
+    loaded_at: datetime
+    scorer_digest: str
+    from_cache: bool
+    challenger_version: str | None
+    last_registry_success: datetime | None
+    degraded: list[str]
+
+
+class ReloadAnswer(_Answer):
+    """Whether another version serves now."""
+
+    reloaded: bool
+    version: str | None
+
+
+class FeedbackAnswer(_Answer):
+    """What the feedback says of the prediction."""
+
+    correct: bool
+    model_version: str

@@ -1,0 +1,46 @@
+"""What the application holds, and what routes and middleware ask of a request."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from sentiment_serve.api.authentication import WebhookVerifier
+from sentiment_serve.model.holder import ModelHolder
+from sentiment_serve.model.watcher import AliasWatcher
+from sentiment_serve.prediction.service import PredictionService
+from sentiment_serve.process.draining import ConnectionDraining
+from sentiment_serve.settings import ServeSettings
+
+
+@dataclass(frozen=True)
+class AppState:
+    """All that one application holds."""
+
+    settings: ServeSettings
+    holder: ModelHolder
+    service: PredictionService
+    watcher: AliasWatcher
+    draining: ConnectionDraining
+    webhook: WebhookVerifier = field(default_factory=WebhookVerifier)
+
+
+def set_state(app: FastAPI, state: AppState) -> None:
+    """Give an application its state."""
+    app.state.sentiment = state
+
+
+def app_state(app: FastAPI) -> AppState:
+    """Return the state of an application."""
+    return cast("AppState", app.state.sentiment)
+
+
+def state_of(request: Request) -> AppState:
+    """Return the state of the application that a request came to."""
+    return cast("AppState", request.app.state.sentiment)
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id of a request: the client's, or the one that the middleware made."""
+    return cast("str", request.scope["state"]["request_id"])

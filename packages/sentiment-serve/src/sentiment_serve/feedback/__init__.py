@@ -1,1 +1,0 @@
-"""What happens to a prediction afterwards: its record, and the true label."""

@@ -1,0 +1,55 @@
+"""Reads an MLflow registry without a server: a database, which only MLflow itself can read.
+
+It does so in a process of its own, so that the API never carries MLflow's weight.
+"""
+
+import subprocess
+import sys
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from sentiment_core.errors import UnreachableError
+from sentiment_serve.model.mlflow_server import ResolvedAlias
+from sentiment_serve.model.version import VersionRef, alias_not_set
+from sentiment_serve.settings import ServeSettings
+
+_TIMEOUT_SECONDS: Final = 60.0
+_ANSWER: Final = TypeAdapter[ResolvedAlias | None](ResolvedAlias | None)
+
+
+class MlflowDatabase:
+    """A registry in a database, usually an SQLite file.
+
+    Parameters
+    ----------
+    settings : ServeSettings
+        Names the database and the model.
+    """
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self._uri = settings.tracking_uri
+        self._name = settings.registered_model
+
+    def resolve(self, alias: str) -> VersionRef:  # noqa: D102 - as in the protocol
+        command = [sys.executable, "-m", "sentiment_serve.model.mlflow_subprocess"]
+        try:
+            result = subprocess.run(  # noqa: S603 - our own interpreter and module
+                [*command, self._uri, self._name, alias],
+                capture_output=True,
+                check=False,
+                text=True,
+                timeout=_TIMEOUT_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise UnreachableError(f"Reading {self._uri} takes too long.") from error
+        if result.returncode:
+            lines = result.stderr.strip().splitlines() or ["no message"]
+            raise UnreachableError(f"Cannot read the registry {self._uri}: {lines[-1]}")
+        try:
+            answer = _ANSWER.validate_json(result.stdout)
+        except ValidationError as error:
+            raise UnreachableError(f"Cannot understand the registry {self._uri}.") from error
+        if answer is None:
+            raise alias_not_set(self._name, alias, self._uri)
+        return answer.version_ref(self._name, alias)

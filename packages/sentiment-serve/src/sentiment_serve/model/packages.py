@@ -1,0 +1,77 @@
+"""Copies the files of a model package from wherever its source keeps them."""
+
+from pathlib import Path
+from urllib.parse import quote, unquote, urlparse
+
+import urllib3
+
+from sentiment_core.errors import ModelError, ModelPackageError, NotFoundError
+from sentiment_core.model_package import PACKAGE_FILES
+from sentiment_core.object_store import ObjectReader, open_store
+from sentiment_core.store_settings import StoreSettings
+from sentiment_serve.model.http import HttpReader
+from sentiment_serve.model.mlflow_server import http_headers
+from sentiment_serve.settings import ServeSettings
+
+
+class PackageReader:
+    """Reads packages with the connections and keys of this process.
+
+    Parameters
+    ----------
+    settings : ServeSettings
+        Names the registry server that proxies artifacts.
+    stores : StoreSettings
+        Endpoint and keys of the S3 store.
+    pool : PoolManager
+        Connections to HTTP servers.
+    """
+
+    def __init__(
+        self, settings: ServeSettings, stores: StoreSettings, pool: urllib3.PoolManager
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._pool = pool
+
+    def fetch(self, package_uri: str, folder: Path) -> None:
+        """Copy a package into an empty folder; nothing is checked here.
+
+        Parameters
+        ----------
+        package_uri : str
+            ``mlflow-artifacts:``, ``s3:``, ``http(s):``, ``file:`` or a path.
+        folder : Path
+            Exists.
+
+        Raises
+        ------
+        ModelError
+            If a file is not there, or addresses of that kind cannot be read.
+        SentimentError
+            If the store does not give the files; see `ObjectReader`.
+        """
+        reader = self.open(package_uri)
+        for name in PACKAGE_FILES:
+            try:
+                reader.get_file(name, folder / name)
+            except NotFoundError as error:
+                raise ModelPackageError(f"The model has no file {reader.uri}/{name}.") from error
+
+    def open(self, uri: str) -> ObjectReader:
+        """Open the folder at an address, as for `fetch`."""
+        parsed = urlparse(uri)
+        if parsed.scheme == "mlflow-artifacts":
+            server = self._settings.tracking_uri.rstrip("/")
+            if parsed.netloc:
+                server = f"http://{parsed.netloc}"
+            path = quote(unquote(parsed.path).lstrip("/"))
+            address = f"{server}/api/2.0/mlflow-artifacts/artifacts/{path}"
+            return HttpReader(address, self._pool, http_headers(self._settings))
+        if parsed.scheme in {"http", "https"}:
+            return HttpReader(uri, self._pool)
+        if parsed.scheme == "file":
+            return open_store(unquote(parsed.path), self._stores)
+        if parsed.scheme in {"", "s3"}:
+            return open_store(uri, self._stores)
+        raise ModelError(f"The model is at {uri}, an address of a kind that cannot be fetched.")

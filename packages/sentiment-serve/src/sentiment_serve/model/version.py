@@ -1,0 +1,46 @@
+"""What a source of models is asked: which version has an alias, and where its package is."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sentiment_core.errors import AliasNotSetError
+from sentiment_core.registry_names import CHAMPION
+
+_MAKE_A_CHAMPION: Final = (
+    "Make one with `sentiment-cli train --champion` "
+    "(in the containers: `docker compose exec training sentiment-cli train --champion`)."
+)
+
+
+@dataclass(frozen=True)
+class VersionRef:
+    """A version that an alias names, and the address of its model package."""
+
+    name: str
+    alias: str
+    version: str
+    run_id: str
+    package_uri: str
+    digest: str | None
+
+
+class ModelSource(Protocol):
+    """A place that knows which version has an alias."""
+
+    def resolve(self, alias: str) -> VersionRef:
+        """Find the version that an alias names.
+
+        Raises
+        ------
+        AliasNotSetError
+            If the source answers, and no version has the alias.
+        SentimentError
+            If the source does not answer, or not in this way, or not to this caller.
+        """
+        ...
+
+
+def alias_not_set(name: str, alias: str, source: str) -> AliasNotSetError:
+    """Say that no version has an alias, and for the champion how to make one."""
+    message = f"No {alias} exists: no version of {name} has @{alias} in the registry {source}."
+    return AliasNotSetError(f"{message} {_MAKE_A_CHAMPION}" if alias == CHAMPION else message)

@@ -1,0 +1,1 @@
+"""Answering a text, and what happens to the answer afterwards."""

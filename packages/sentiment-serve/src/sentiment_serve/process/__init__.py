@@ -1,0 +1,1 @@
+"""The process around the application: its start, its logs, its end."""

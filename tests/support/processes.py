@@ -1,0 +1,119 @@
+"""Starts real servers as processes, for the tests that cross packages."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+    return result
+
+
+class Process:
+    """A server as its own process group, with its log in a file."""
+
+    def __init__(self, command, url, log, environment, ready, cwd=None):
+        self.command, self.url, self.log = command, url, log
+        self.environment, self.ready, self.cwd = environment, ready, cwd
+        self.popen = None
+
+    def launch(self):
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                self.command, stdout=log, stderr=subprocess.STDOUT, env=self.environment,
+                start_new_session=True, cwd=self.cwd,
+            )  # fmt: skip
+
+    def start(self, timeout=90):
+        import httpx  # not in every package's own environment
+
+        self.launch()
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                httpx.get(self.url + self.ready, timeout=5)
+            except httpx.TransportError:
+                if self.popen.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(self.log.read_text()[-3000:]) from None
+                time.sleep(0.05)
+            else:
+                return self
+
+    def kill(self):
+        """As a power cut does."""
+        import psutil
+
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.popen.pid).children(recursive=True):
+                child.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self.popen.wait(0.3)  # a parent that lives a little longer buries its children
+        self._signal(signal.SIGKILL)
+        self.popen.wait()
+
+    def terminate(self, timeout=30):
+        """Politely, to the main process only; returns its exit code."""
+        self.popen.terminate()
+        return self.popen.wait(timeout)
+
+    def close(self):
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(15)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        self.popen.wait()
+
+    def _signal(self, number):
+        with suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, number)
+
+
+@contextmanager
+def running(command, url, log, *, ready, cwd=None, **environment):
+    process = Process(command, url, log, os.environ | environment, ready, cwd)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+@contextmanager
+def mlflow_server(folder, port=None):
+    """An MLflow server that proxies artifacts; two starts on one folder see the same state."""
+    port = port or free_port()
+    command = [
+        str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    with running(
+        command, f"http://127.0.0.1:{port}", folder / "mlflow.log", ready="/health",
+        MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true",
+        GIT_PYTHON_REFRESH="quiet",
+        # So that it may call an API of this machine (its alias webhook).
+        MLFLOW_WEBHOOK_ALLOWED_SCHEMES="http", MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS="true",
+        MLFLOW_WEBHOOK_CACHE_TTL="0",
+    ) as process:  # fmt: skip
+        yield process
