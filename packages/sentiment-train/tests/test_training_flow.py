@@ -191,7 +191,7 @@ def test_only_what_may_pass_is_retried(train, monkeypatch):
     monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
     monkeypatch.setenv("MODEL_NAME", "not/allowed")  # MLflow refuses it
     with pytest.raises(MlflowException, match="not/allowed"):
-        train()
+        train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 1
     monkeypatch.delenv("MODEL_NAME")
 
@@ -200,7 +200,7 @@ def test_only_what_may_pass_is_retried(train, monkeypatch):
 
     monkeypatch.setattr(Registry, "register", answer_nothing)
     with pytest.raises(ConnectionError):
-        train()
+        train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 3
 
 

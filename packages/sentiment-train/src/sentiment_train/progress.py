@@ -3,6 +3,7 @@
 It imports nothing heavy, so that a command line may import it at its start.
 """
 
+import os
 import sys
 import threading
 import time
@@ -70,7 +71,8 @@ def _as_lines(message: str, line_seconds: float) -> Iterator[Tell]:
         while not done.wait(line_seconds):
             with suppress(OSError, ValueError):  # nobody reads it any more
                 seconds = time.monotonic() - begin
-                print(f"{latest[0]} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+                # Unbuffered: what cannot be written is not tried again at the end.
+                os.write(sys.stderr.fileno(), f"{latest[0]} ({seconds:.0f} s)\n".encode())
 
     speaker = threading.Thread(target=speak, name="progress", daemon=True)
     speaker.start()
