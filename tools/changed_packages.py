@@ -10,13 +10,16 @@ from pathlib import Path
 
 from tools.workspace import ReleaseError, Workspace
 
-_SHARED = ("pyproject.toml", "uv.lock", "noxfile.py", "params.yaml", ".github/", ".ci/", "tools/")
+_SHARED = (
+    "pyproject.toml", "uv.lock", "noxfile.py", "conftest.py", "sentiment", "params.yaml",
+    ".github/", ".ci/", "tools/",
+)  # fmt: skip
 _TESTED_ELSEWHERE = (
     "tests/", "bench/", "docs/", "services/", "plots/", ".dvc/", "docker-compose",
     "dvc.", "metrics.json", "prefect.yaml",
 )  # fmt: skip
 _SUFFIXES = (".md",)
-_DOT_FILES = (
+_ROOT_FILES = (
     ".dockerignore", ".dvcignore", ".env.example", ".gitignore", ".pre-commit-config.yaml",
     ".secrets.baseline", ".yamllint.yaml", "LICENSE",
 )  # fmt: skip
@@ -53,7 +56,7 @@ def changed_packages(workspace: Workspace, files: list[str]) -> list[str]:
         elif file.startswith(_SHARED):
             concerned |= set(packages)
         elif not file.startswith(_TESTED_ELSEWHERE) and not (
-            file.endswith(_SUFFIXES) or file in _DOT_FILES
+            file.endswith(_SUFFIXES) or file in _ROOT_FILES
         ):
             raise ReleaseError(f"{file}: tools/changed_packages.py does not know what it concerns.")
     return [name.removeprefix("sentiment-") for name in packages if name in concerned]
