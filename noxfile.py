@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TypedDict
 
 import nox
 
@@ -13,17 +14,11 @@ nox.options.error_on_external_run = True
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["all"]
 
-PACKAGES = ("core", "train", "serve", "cli")
-EXTRAS = {
-    "core": ["training"],
-    "train": ["hub", "sample-data"],
-    "serve": [],
-    "cli": ["sample-data"],
-}
-PYTHON_SOURCES = ("packages", "tests", "tools", "bench", "noxfile.py")
-SHELL_SCRIPTS = ("sentiment", ".ci/run", "services/mlflow/start", "services/prefect/start",
-                 "services/seaweedfs/start", "services/training/worker",
-                 "services/postgres/init.sh", "services/nginx/entrance.sh")  # fmt: skip
+ROOT = Path(__file__).parent
+PACKAGES = sorted(path.name.removeprefix("sentiment-") for path in (ROOT / "packages").iterdir())
+PYTHON_SOURCES = ("packages", "services", "tests", "tools", "bench", "noxfile.py")
+TYPED_SOURCES = (*(f"packages/sentiment-{package}/src" for package in PACKAGES), "tools", "bench",
+                 "noxfile.py")  # fmt: skip
 # One environment with everything, for the sessions that look at the workspace as a whole.
 WORKSPACE = Path(".nox/workspace").absolute()
 REPORTS = Path(".nox/reports").absolute()
@@ -37,13 +32,25 @@ PARTS = {
              "--ignore=tests/containers"],
 }  # fmt: skip
 # In the order in which they start, two at a time: the longest first.
-ALL = (
+LONGEST = (
     "integration(faults)", "integration(stack)", "containers", "tests(train)", "tests(cli)",
-    "integration(rest)", "integration(serving)", "build", "typecheck", "lint",
-    "tests(core)", "tests(serve)",
+    "integration(rest)",
 )  # fmt: skip
+ALL = dict.fromkeys((
+    *LONGEST, *(f"integration({part})" for part in PARTS), "build", "typecheck", "lint",
+    *(f"tests({package})" for package in PACKAGES),
+))  # fmt: skip
+
+
+class Timeouts(TypedDict):
+    """How long a command has to end by itself."""
+
+    interrupt_timeout: float
+    terminate_timeout: float
+
+
 # Tests stop the servers that they have started, also after Ctrl-C.
-TIME_TO_END = {"interrupt_timeout": 60.0, "terminate_timeout": 10.0}
+TIME_TO_END: Timeouts = {"interrupt_timeout": 60.0, "terminate_timeout": 10.0}
 
 
 @nox.session(name="all", venv_backend="none")
@@ -82,6 +89,13 @@ def run(session: nox.Session, tool: str, *arguments: str, **environment: str) ->
                 **TIME_TO_END)  # fmt: skip
 
 
+def test_extras(package: str) -> list[str]:
+    """Which extras of a package its own tests need."""
+    project = nox.project.load_toml(f"packages/sentiment-{package}/pyproject.toml")
+    extras: list[str] = project["tool"]["sentiment"]["test-extras"]
+    return extras
+
+
 def report(name: str) -> str:
     """Where pytest tells the closing lines what it skipped."""
     return f"--junit-xml={REPORTS / name}.xml"
@@ -92,7 +106,7 @@ def report(name: str) -> str:
 def tests(session: nox.Session, package: str) -> None:
     """Test one package in an environment that holds only it and its locked dependencies."""
     name = f"sentiment-{package}"
-    extras = [f"--extra={extra}" for extra in EXTRAS[package]]
+    extras = [f"--extra={extra}" for extra in test_extras(package)]
     sync(session, "--package", name, *extras, "--no-default-groups", "--group", "test")
     session.run("pytest", f"packages/{name}", "--cov", report(f"tests-{package}"),
                 *session.posargs, env={"COVERAGE_FILE": f".coverage.{package}"},
@@ -105,7 +119,7 @@ def quick(session: nox.Session) -> None:
     sync_workspace(session)
     run(session, "ruff", "check", *PYTHON_SOURCES)
     run(session, "ruff", "format", "--check", *PYTHON_SOURCES)
-    run(session, "mypy", *(f"packages/sentiment-{package}/src" for package in PACKAGES))
+    run(session, "mypy", *TYPED_SOURCES)
     run(session, "pytest", "-q", "-m", "not slow", "packages", "tests/workspace",
         *session.posargs)  # fmt: skip
 
@@ -114,9 +128,10 @@ def quick(session: nox.Session) -> None:
 @nox.parametrize("package", PACKAGES, ids=PACKAGES)
 def lowest(session: nox.Session, package: str) -> None:
     """Test one package with the oldest versions of what it and its siblings ask for."""
-    siblings = {"core": (), "train": ("core",), "serve": ("core",), "cli": ("core", "train")}
-    projects = [f"./packages/sentiment-{name}" for name in siblings[package]]
-    extras = ",".join(EXTRAS[package])
+    siblings = session.run(sys.executable, "-m", "tools.workspace", f"sentiment-{package}",
+                           silent=True, external=True)  # fmt: skip
+    projects = [f"./packages/{name}" for name in str(siblings).split()]
+    extras = ",".join(test_extras(package))
     projects.append(f"./packages/sentiment-{package}" + (f"[{extras}]" if extras else ""))
     editable = [part for project in projects for part in ("-e", project)]
     # Not what an earlier run left: with it, nothing would be brought down.
@@ -157,11 +172,11 @@ def lint(session: nox.Session) -> None:
     run(session, "ruff", "check", *PYTHON_SOURCES)
     run(session, "ruff", "format", "--check", *PYTHON_SOURCES)
     session.run("uv", "lock", "--check", external=True)
-    run(session, "pre-commit", "run", "--all-files", "--show-diff-on-failure")
+    # The hooks find the shell scripts and the Dockerfiles; they run in the environment named here.
+    run(session, "pre-commit", "run", "--all-files", "--show-diff-on-failure",
+        UV_PROJECT_ENVIRONMENT=str(WORKSPACE))  # fmt: skip
     run(session, "yamllint", "--strict", ".")
     run(session, "zizmor", "--offline", ".github")
-    run(session, "hadolint", *map(str, sorted(Path("services").glob("*/Dockerfile"))))
-    run(session, "shellcheck", *SHELL_SCRIPTS)
     # A value for each secret that it requires.
     secrets = dict.fromkeys(("POSTGRES_USER", "POSTGRES_PASSWORD", "MINIO_ROOT_USER",
                              "MINIO_ROOT_PASSWORD", "ADMIN_TOKEN"), "x")  # fmt: skip
@@ -178,9 +193,9 @@ def containers(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def typecheck(session: nox.Session) -> None:
-    """Check the types of every package, and the import contracts between them."""
+    """Check the types of packages, tools and benchmarks, and the import contracts."""
     sync_workspace(session)
-    run(session, "mypy", *(f"packages/sentiment-{package}/src" for package in PACKAGES))
+    run(session, "mypy", *TYPED_SOURCES)
     run(session, "lint-imports")
 
 

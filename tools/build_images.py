@@ -9,28 +9,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.release_plan import Image, plan_release
-from tools.workspace import IMAGES, WHOLE_SET, ReleaseError, Workspace
+from tools.release_plan import Image, image_name, plan_release
+from tools.workspace import DOCKERFILE, ReleaseError, Workspace
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
-
-
 EDGE = "edge"
 
 
-def edge_images(revision: str, owner: str) -> tuple[Image, ...]:
+def edge_images(workspace: Workspace, revision: str, owner: str) -> tuple[Image, ...]:
     """Name the images of a commit that is no release."""
+    version = f"sha-{revision[:7]}"
     return tuple(
-        Image(
-            service=service,
-            dockerfile=f"services/{service}/Dockerfile",
-            version=f"sha-{revision[:7]}",
-            tags=tuple(
-                f"ghcr.io/{owner.lower()}/sentiment-{service}:{tag}"
-                for tag in (EDGE, f"sha-{revision[:7]}")
-            ),
-        )
-        for service in IMAGES[WHOLE_SET]
+        Image(service, version, tuple(f"{image_name(owner, service)}:{t}" for t in (EDGE, version)))
+        for service in workspace.images
     )
 
 
@@ -57,7 +48,7 @@ def build_command(
         reference = f"type=registry,ref={image.tags[0].rpartition(':')[0]}:cache"
         options += ["--cache-from", reference, "--cache-to", f"{reference},mode=max"]
     return [
-        "docker", "buildx", "build", ".", "--file", image.dockerfile,
+        "docker", "buildx", "build", ".", "--file", DOCKERFILE, "--target", image.service,
         "--platform", ",".join(platforms),
         "--build-arg", f"VERSION={image.version}", "--build-arg", f"REVISION={revision}",
         *(option for tag in image.tags for option in ("--tag", tag)), *options,
@@ -76,7 +67,7 @@ def main() -> None:
     try:
         revision = workspace.git("rev-parse", "HEAD")
         if arguments.tag == EDGE:
-            images = edge_images(revision, arguments.owner)
+            images = edge_images(workspace, revision, arguments.owner)
         else:
             images = plan_release(workspace, arguments.tag, arguments.owner).images
     except ReleaseError as error:

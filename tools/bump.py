@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tools.changelog import add_section, entries_since, render_section
-from tools.workspace import PACKAGES, WHOLE_SET, ReleaseError, Workspace, bumped, tag_of
+from tools.workspace import WHOLE_SET, ReleaseError, Workspace, bumped, tag_of
 
 
 def release(workspace: Workspace, package: str, part: str) -> str:
@@ -41,12 +41,13 @@ def release(workspace: Workspace, package: str, part: str) -> str:
 
 
 def main() -> None:
+    workspace = Workspace(Path.cwd())
     parser = argparse.ArgumentParser(prog="nox -s release --", description=__doc__)
-    parser.add_argument("package", choices=[*PACKAGES, WHOLE_SET])
+    parser.add_argument("package", choices=[*workspace.packages, WHOLE_SET])
     parser.add_argument("part", help="major, minor, patch, or a version")
     arguments = parser.parse_args()
     try:
-        tag = release(Workspace(Path.cwd()), arguments.package, arguments.part)
+        tag = release(workspace, arguments.package, arguments.part)
     except ReleaseError as error:
         sys.exit(f"Error: {error}")
     print(f"{tag} is committed and tagged. Release it with: git push --follow-tags")

@@ -8,6 +8,7 @@ again with other names, or the same. Changelogs and the lock file stay as they a
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def _replacements(path: Path, old: Names, new: Names) -> list[tuple[str, str]]:
     return result
 
 
-def _as_is(value: str):
+def _as_is(value: str) -> Callable[[re.Match[str]], str]:
     return lambda _match: value
 
 

@@ -11,17 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tools.changelog import section_of
-from tools.workspace import (
-    CORE,
-    IMAGES,
-    PACKAGES,
-    VERSION,
-    WHOLE_SET,
-    ReleaseError,
-    Workspace,
-    parse_tag,
-    tag_of,
-)
+from tools.workspace import VERSION, WHOLE_SET, ReleaseError, Workspace, tag_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +19,6 @@ class Image:
     """An image to build, and the names to push it under."""
 
     service: str
-    dockerfile: str
     version: str
     tags: tuple[str, ...]
 
@@ -63,28 +52,32 @@ def plan_release(workspace: Workspace, tag: str, owner: str) -> ReleasePlan:
     ReleaseError
         If tag, version, changelog, pins or lock disagree.
     """
-    package, version = parse_tag(tag)
+    package, version = workspace.parse_tag(tag)
     if workspace.version(package) != version:
         raise ReleaseError(
             f"{tag} does not agree with pyproject.toml, where {package} is "
             f"{workspace.version(package)}."
         )
     notes = section_of(workspace.folder(package) / "CHANGELOG.md", version)
-    wheels = PACKAGES if package == WHOLE_SET else (package,)
+    wheels = workspace.packages if package == WHOLE_SET else (package,)
     for name in wheels:
         _check_pins(workspace, name, released_together=package == WHOLE_SET)
     _check_lock(workspace)
     images = tuple(
         Image(
             service=service,
-            dockerfile=f"services/{service}/Dockerfile",
             version=version,
-            tags=image_tags(f"ghcr.io/{owner.lower()}/sentiment-{service}", version, highest),
+            tags=image_tags(image_name(owner, service), version, highest),
         )
         for highest in [_is_highest(workspace, package, version)]
-        for service in IMAGES.get(package, ())
+        for service in workspace.images_of(package)
     )
-    return ReleasePlan(tag, package, version, tuple(wheels), images, notes)
+    return ReleasePlan(tag, package, version, wheels, images, notes)
+
+
+def image_name(owner: str, service: str) -> str:
+    """Return where an image is kept."""
+    return f"ghcr.io/{owner.lower()}/sentiment-{service}"
 
 
 def image_tags(name: str, version: str, highest: bool) -> tuple[str, ...]:
@@ -130,7 +123,7 @@ def _is_highest(workspace: Workspace, package: str, version: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tag", help=f"like {CORE}-v1.2.3, or v1.2.3 for the whole set")
+    parser.add_argument("tag", help="like sentiment-serve-v1.2.3, or v1.2.3 for the whole set")
     parser.add_argument("owner", help="of the images on GHCR")
     arguments = parser.parse_args()
     try:

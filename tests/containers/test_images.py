@@ -5,9 +5,12 @@ import subprocess
 
 import pytest
 
+from tests.support import ROOT
+from tools.workspace import Workspace
+
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
-OWN = ("fastapi", "training", "mlflow", "prefect")
+OWN = tuple(Workspace(ROOT).images)
 BASE = "python:3.12-slim-bookworm"
 
 

@@ -1,6 +1,7 @@
 """Sessions side by side: order, output, exit code, what was skipped, and Ctrl-C."""
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -92,11 +93,26 @@ def test_ctrl_c_ends_all_and_lets_them_clean_up(start, tmp_path, number):
         os.kill(int((tmp_path / "started").read_text()), 0)
 
 
-def test_every_file_of_tests_is_in_one_part_of_integration():
-    """What no session runs would go untested in silence."""
+@pytest.fixture(scope="module")
+def noxfile():
     specification = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
-    noxfile = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(noxfile)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_nox_tells_ci_which_parts_there_are(noxfile):
+    """The workflow asks with these options, and makes a job of each."""
+    result = subprocess.run(
+        [sys.executable, "-m", "nox", "--list", "--json", "-s", "integration"], cwd=ROOT,
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    parts = [session["call_spec"]["part"] for session in json.loads(result.stdout)]
+    assert parts == list(noxfile.PARTS)
+
+
+def test_every_file_of_tests_is_in_one_part_of_integration(noxfile):
+    """What no session runs would go untested in silence."""
 
     def has(arguments, file):
         ignored = [item.removeprefix("--ignore=") for item in arguments if "=" in item]

@@ -15,7 +15,10 @@ from tools.changed_packages import changed_packages
 from tools.changelog import section_of
 from tools.job_summary import render_summary
 from tools.release_plan import image_tags, plan_release
-from tools.workspace import CORE, PACKAGES, ReleaseError, Workspace, bumped, parse_tag
+from tools.workspace import ReleaseError, Workspace, bumped
+
+CORE = "sentiment-core"
+HERE = Workspace(ROOT)
 
 pytestmark = pytest.mark.slow  # each clones the repository
 
@@ -24,7 +27,8 @@ pytestmark = pytest.mark.slow  # each clones the repository
 def workspace(tmp_path):
     root = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(root)], check=True)
-    for name in ("tools", "packages", "pyproject.toml", "uv.lock", "noxfile.py", "params.yaml"):
+    for name in ("tools", "packages", "services", "pyproject.toml", "uv.lock", "noxfile.py",
+                 "params.yaml"):  # fmt: skip
         source = ROOT / name  # the tree under test, where it is ahead of its last commit
         if source.is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
@@ -80,7 +84,7 @@ def test_releasing_core_and_then_serve(workspace):
     assert plan["wheels"] == ["sentiment-serve"]
     assert "- Answer politely" in plan["notes"]
     (image,) = plan["images"]
-    assert image["dockerfile"] == "services/fastapi/Dockerfile"
+    assert image["service"] == "fastapi"
     assert image["tags"] == [
         f"ghcr.io/acme/sentiment-fastapi:{tag}" for tag in ("0.1.1", "0.1", "0", "latest")
     ]
@@ -127,9 +131,14 @@ def test_tag_version_changelog_and_lock_have_to_agree(workspace):
 def test_the_whole_set_is_released_together(workspace):
     run(workspace, "tools.bump", "all", "1.0.0")
     plan = plan_release(workspace, "v1.0.0", "acme")
-    assert plan.wheels == PACKAGES
-    assert [image.service for image in plan.images] == ["fastapi", "training", "mlflow", "prefect"]
+    assert plan.wheels == HERE.packages
+    assert [image.service for image in plan.images] == list(HERE.images)
     assert "### Added" in plan.notes
+
+
+def test_a_package_is_released_after_what_it_is_built_on():
+    for position, package in enumerate(HERE.packages):
+        assert set(HERE.pins(package)) <= set(HERE.packages[:position])
 
 
 def test_mistakes_are_plain_errors(workspace):
@@ -139,7 +148,7 @@ def test_mistakes_are_plain_errors(workspace):
     assert "neither major" in run(workspace, "tools.bump", CORE, "huge", exit_code=1)
     for tag in ("sentiment-core-1.0.0", "sentiment-api-v1.0.0", "v1.0", "latest"):
         with pytest.raises(ReleaseError, match="is no release tag"):
-            parse_tag(tag)
+            workspace.parse_tag(tag)
 
 
 def test_versions_rise():
@@ -149,10 +158,11 @@ def test_versions_rise():
 
 
 def test_images_of_a_commit_are_named_after_it():
-    images = edge_images("0123456789abcdef", "Acme")
-    assert [image.service for image in images] == ["fastapi", "training", "mlflow", "prefect"]
+    images = edge_images(HERE, "0123456789abcdef", "Acme")
+    assert [image.service for image in images] == list(HERE.images)
     command = build_command(images[0], "0123", push=True, platforms=("linux/amd64",), cache=True)
     assert command[:3] == ["docker", "buildx", "build"]
+    assert command[command.index("--target") + 1] == "fastapi"
     assert "ghcr.io/acme/sentiment-fastapi:sha-0123456" in command
     assert "type=registry,ref=ghcr.io/acme/sentiment-fastapi:cache" in command
     assert {"--push", "--sbom=true", "--provenance=mode=max"} <= set(command)
@@ -181,25 +191,25 @@ def test_only_the_highest_version_is_latest():
 @pytest.mark.parametrize(
     ("files", "packages"),
     [
-        (["packages/sentiment-core/src/x.py"], ["core", "train", "serve", "cli"]),
+        (["packages/sentiment-core/src/x.py"], ["core", "serve", "train", "cli"]),
         (["packages/sentiment-serve/src/x.py", "README.md"], ["serve"]),
         (["packages/sentiment-train/src/x.py"], ["train", "cli"]),
-        (["uv.lock"], ["core", "train", "serve", "cli"]),
+        (["uv.lock"], ["core", "serve", "train", "cli"]),
         (["tests/stack/test_dvc.py", "docker-compose.yml"], []),
     ],
 )
 def test_what_changed_decides_what_is_tested(files, packages):
-    assert changed_packages(files) == packages
+    assert changed_packages(HERE, files) == packages
 
 
 @pytest.mark.parametrize("file", ["packages/sentiment-new/x.py", "somewhere/x.py"])
 def test_a_file_that_nobody_knows_is_an_error(file):
     with pytest.raises(ReleaseError, match=r"x\.py"):
-        changed_packages([file])
+        changed_packages(HERE, [file])
 
 
 def test_every_file_of_the_repository_is_known():
     files = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert len(changed_packages(files)) == len(PACKAGES)
+    assert len(changed_packages(HERE, files)) == len(HERE.packages)

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted((ROOT / "packages").iterdir())
@@ -69,3 +70,47 @@ def test_the_env_example_names_every_variable_of_the_containers(file):
 def test_the_env_example_names_nothing_twice():
     names = names_in_the_example()
     assert sorted(names) == sorted(set(names))
+
+
+def test_dvc_depends_on_folders_and_on_every_parameter_of_a_model():
+    """A module that moves within its package leaves the pipeline as it is."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    code = {path for stage in stages for path in stage["deps"] if path.startswith("packages/")}
+    assert code
+    assert [path for path in code if not (ROOT / path).is_dir()] == []
+    tracked = {name for stage in stages for name in stage["params"]}
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params.pop("promotion")  # decides what serves, not what a training makes
+    for section, values in params.items():
+        for name in values:
+            assert tracked & {section, f"{section}.{name}"}, f"{section}.{name}"
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_tools_look_at_every_package(name):
+    """TOML cannot compute these lists."""
+    root = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    module = name.replace("-", "_")
+    assert root["tool"]["uv"]["sources"][name] == {"workspace": True}
+    assert f"/packages/{name}/src" in root["tool"]["mypy"]["mypy_path"]
+    assert module in root["tool"]["coverage"]["run"]["source_pkgs"]
+    contracts = root["tool"]["importlinter"]
+    assert module in contracts["root_packages"]
+    (acyclic,) = (c for c in contracts["contracts"] if c["type"] == "acyclic_siblings")
+    assert module in acyclic["ancestors"]
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_the_files_that_a_page_names_are_there(name):
+    """By their path from the root, or from anywhere within a package's source."""
+    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|ya?ml|md)|/))`", (ROOT / name).read_text()))
+    assert len(named) > 10
+    packages = [path / "src" / path.name.replace("-", "_") for path in PACKAGES]
+
+    def exists(path):
+        return (ROOT / path).exists() or any(
+            next(package.parent.glob(path), None) or next(package.glob(f"**/{path}"), None)
+            for package in packages
+        )
+
+    assert sorted(path for path in named if not exists(path)) == []
