@@ -104,7 +104,7 @@ def _tracking(settings: TrainSettings) -> CheckResult:
 def _store() -> CheckResult:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from sentiment_cli.storage import BUCKETS
+    from sentiment_cli.buckets import BUCKETS
     from sentiment_core.object_store import s3_client, s3_endpoint
 
     endpoint = s3_endpoint()

@@ -18,7 +18,7 @@ def init_storage(
 
     The store is the one that MLFLOW_S3_ENDPOINT_URL (or AWS_ENDPOINT_URL) names, or else AWS.
     """
-    from sentiment_cli import storage
+    from sentiment_cli import buckets as storage
     from sentiment_core.object_store import s3_endpoint
     from sentiment_train.runtime import configure_runtime
 
@@ -38,8 +38,8 @@ def backup_storage(
     as_json: JsonOption = False,
 ) -> None:
     """Copy all objects of the buckets into a folder."""
-    from sentiment_cli.storage import BUCKETS
-    from sentiment_cli.storage_sync import save_buckets
+    from sentiment_cli.buckets import BUCKETS
+    from sentiment_cli.bucket_backup import save_buckets
     from sentiment_train.runtime import configure_runtime
 
     configure_runtime(needs_home=False)
@@ -59,8 +59,8 @@ def restore_storage(
     as_json: JsonOption = False,
 ) -> None:
     """Make the buckets equal to a backup; other objects in them are deleted."""
-    from sentiment_cli.storage import init_storage as make_buckets
-    from sentiment_cli.storage_sync import restore_buckets
+    from sentiment_cli.buckets import init_storage as make_buckets
+    from sentiment_cli.bucket_backup import restore_buckets
     from sentiment_core.object_store import s3_endpoint
     from sentiment_train.runtime import configure_runtime
 

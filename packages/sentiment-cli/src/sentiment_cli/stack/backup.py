@@ -31,8 +31,8 @@ from sentiment_cli.stack.supervisor import (
     procfile,
     wait_for_parts,
 )
-from sentiment_cli.storage import BUCKETS, init_storage
-from sentiment_cli.storage_sync import restore_buckets, save_buckets
+from sentiment_cli.buckets import BUCKETS, init_storage
+from sentiment_cli.bucket_backup import restore_buckets, save_buckets
 
 _STATEFUL: Final = ("postgres", "s3")
 _SUPERUSER: Final = "postgres"

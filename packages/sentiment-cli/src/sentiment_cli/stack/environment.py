@@ -10,7 +10,7 @@ from typing import Final
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import STORE_KEYS_FILE
-from sentiment_cli.storage import BUCKETS
+from sentiment_cli.buckets import BUCKETS
 from sentiment_core.files import write_atomically
 from sentiment_train.ports import LOOPBACK, free_port
 
