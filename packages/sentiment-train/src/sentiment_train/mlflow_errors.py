@@ -1,11 +1,13 @@
 """What MLflow's errors mean here: the one place that looks at its codes."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 
 from sentiment_core.errors import (
     ConflictError,
@@ -14,6 +16,7 @@ from sentiment_core.errors import (
     NotFoundError,
     RefusedError,
     SentimentError,
+    SettingsError,
     UnreachableError,
 )
 
@@ -50,6 +53,7 @@ _ADVICE: Final[dict[type[SentimentError], str]] = {
     RefusedError: "Check MLFLOW_TRACKING_URI.",
 }
 _MAX_DETAIL: Final = 300
+_NOT_WRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 @contextmanager
@@ -62,17 +66,44 @@ def mapped_mlflow_errors() -> Iterator[None]:
         See `MLFLOW_ERRORS`.
     """
     from requests.exceptions import RequestException
-    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
-        cls = MLFLOW_ERRORS.get(error.error_code, RefusedError)
-        raise cls(_describe(cls, error)) from error
-    except IntegrityError as error:
-        raise ConflictError(_describe(ConflictError, error)) from error
-    except (RequestException, SQLAlchemyError) as error:
+    except UnsupportedModelRegistryStoreURIException as error:
+        raise SettingsError(
+            f"MLFLOW_TRACKING_URI={mlflow.get_tracking_uri()} is no address of an MLflow server: "
+            "begin it with http://."
+        ) from error
+    except (MlflowException, SQLAlchemyError) as error:
+        if _is_not_writable(error):
+            database = mlflow.get_tracking_uri().removeprefix("sqlite:///")
+            raise DeniedError(
+                f"Cannot write to the database {database}: set SENTIMENT_HOME to a folder that you "
+                "may write to, or MLFLOW_TRACKING_URI to a server."
+            ) from error
+        raise _meaning(error) from error
+    except RequestException as error:
         raise UnreachableError(_describe(UnreachableError, error)) from error
+
+
+def _meaning(error: Exception) -> SentimentError:
+    from sqlalchemy.exc import IntegrityError
+
+    cls: type[SentimentError] = UnreachableError
+    if isinstance(error, MlflowException):
+        cls = MLFLOW_ERRORS.get(error.error_code, RefusedError)
+    elif isinstance(error, IntegrityError):
+        cls = ConflictError
+    return cls(_describe(cls, error))
+
+
+def _is_not_writable(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, sqlite3.OperationalError):
+            return error.sqlite_errorcode & 0xFF in _NOT_WRITABLE  # the rest tells the variant
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _describe(cls: type[SentimentError], error: Exception) -> str:
