@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from sentiment_cli.reproduction import _data_commands
+from sentiment_core.store_settings import StoreSettings
 
 CONTENT = b"text,label\ngood,1\nbad,0\n"
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -79,7 +80,7 @@ def test_data_is_pulled_only_where_dvc_tracks_it_and_has_it(
         put(project.parent / "shared/files/md5")
     if "cache" in places:
         put(project / ".dvc/cache/files/md5")
-    found, notes = _data_commands(project, commit, PATH, MD5, source)
+    found, notes = _data_commands(project, commit, PATH, MD5, source, StoreSettings())
     assert found == commands
     assert bool(notes) is not bool(commands)
 
@@ -88,7 +89,7 @@ def test_data_that_only_lies_here_is_said_to(project):
     commit = track(project, "nothing")
     (project / "data").mkdir(exist_ok=True)
     (project / PATH).write_bytes(CONTENT)
-    assert _data_commands(project, commit, PATH, MD5, "csv") == (
+    assert _data_commands(project, commit, PATH, MD5, "csv", StoreSettings()) == (
         (), (f"The data is in {PATH}; DVC has no copy of it.",)
     )  # fmt: skip
 
@@ -98,6 +99,6 @@ def test_a_remote_that_does_not_answer_is_no_place_to_pull_from(project):
     text = config.read_text().replace("../../shared", "s3://data")
     config.write_text(text + "    endpointurl = http://127.0.0.1:9\n")
     commit = track(project, "stage")
-    found, (note,) = _data_commands(project, commit, PATH, MD5, "csv")
+    found, (note,) = _data_commands(project, commit, PATH, MD5, "csv", StoreSettings())
     assert found == ()
     assert "none in its remote shared" in note

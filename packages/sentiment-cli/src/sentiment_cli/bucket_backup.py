@@ -1,80 +1,91 @@
 """Copies whole buckets to and from folders, for backups."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from sentiment_core.object_store import s3_client
+from sentiment_core.object_store import FolderStore, ObjectStore
 
-Progress = Callable[[str], None]
-"""Is told the name of each object."""
+OnObject = Callable[[str], None]
+"""Takes the bucket and the key of each object before it is copied."""
 
 
-def save_buckets(buckets: tuple[str, ...], folder: Path, on_object: Progress) -> int:
+def save_buckets(buckets: Mapping[str, ObjectStore], folder: Path, on_object: OnObject) -> int:
     """Copy all objects of some buckets into a folder.
 
     Parameters
     ----------
-    buckets : tuple of str
-        Names.
+    buckets : mapping of str to ObjectStore
+        By name.
     folder : Path
         Gets one folder for each bucket.
     on_object : callable
-        Is told each object.
+        Takes the name of each object.
 
     Returns
     -------
     int
         Number of objects.
     """
-    client = s3_client()
+    return sum(_save(bucket, name, folder / name, on_object) for name, bucket in buckets.items())
+
+
+def _save(bucket: ObjectStore, name: str, folder: Path, on_object: OnObject) -> int:
+    root = folder.resolve()
+    root.mkdir(parents=True, exist_ok=True)
     count = 0
-    for bucket in buckets:
-        root = (folder / bucket).resolve()
-        root.mkdir(parents=True, exist_ok=True)
-        for key in _keys(client, bucket):
-            target = (root / key).resolve()
-            if not target.is_relative_to(root) or key.endswith("/"):
-                continue  # markers of folders, and names that lead elsewhere
-            on_object(f"{bucket}/{key}")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(bucket, key, str(target))
-            count += 1
+    for key, _size in bucket.list():
+        target = (root / key).resolve()
+        if not target.is_relative_to(root) or key.endswith("/"):
+            continue  # markers of folders, and names that lead elsewhere
+        on_object(f"{name}/{key}")
+        bucket.get_file(key, target)
+        count += 1
     return count
 
 
-def restore_buckets(folder: Path, on_object: Progress) -> int:
-    """Make buckets equal to folders; objects that a folder lacks are deleted.
+def saved_buckets(folder: Path) -> tuple[str, ...]:
+    """Name the buckets of a backup.
 
     Parameters
     ----------
     folder : Path
-        Holds one folder for each bucket; the buckets exist.
+        As `save_buckets` left it.
+
+    Returns
+    -------
+    tuple of str
+        In order; empty if the folder is no backup.
+    """
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+
+
+def restore_buckets(folder: Path, buckets: Mapping[str, ObjectStore], on_object: OnObject) -> int:
+    """Make buckets equal to a backup; objects that it lacks are deleted.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one folder for each bucket.
+    buckets : mapping of str to ObjectStore
+        By name; they exist.
     on_object : callable
-        Is told each object.
+        Takes the name of each object.
 
     Returns
     -------
     int
         Number of objects that were written.
     """
-    client = s3_client()
-    count = 0
-    for root in sorted(path for path in folder.iterdir() if path.is_dir()):
-        wanted = {
-            path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()
-        }
-        for key, path in sorted(wanted.items()):
-            on_object(f"{root.name}/{key}")
-            client.upload_file(str(path), root.name, key)
-            count += 1
-        for key in _keys(client, root.name):
-            if key not in wanted:
-                client.delete_object(Bucket=root.name, Key=key)
-    return count
+    return sum(_restore(folder / name, name, bucket, on_object) for name, bucket in buckets.items())
 
 
-def _keys(client: Any, bucket: str) -> Iterator[str]:
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for item in page.get("Contents", []):
-            yield str(item["Key"])
+def _restore(folder: Path, name: str, bucket: ObjectStore, on_object: OnObject) -> int:
+    saved = [item.key for item in FolderStore(folder).list()]
+    for key in saved:
+        on_object(f"{name}/{key}")
+        bucket.put_file(key, folder / key)
+    for key in {item.key for item in bucket.list()}.difference(saved):
+        bucket.delete(key)
+    return len(saved)

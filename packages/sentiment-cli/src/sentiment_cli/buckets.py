@@ -1,21 +1,24 @@
-"""The buckets of the object store: made, and made sure of."""
+"""The buckets of the object store: which there are, and those that are missing are made."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from sentiment_cli.foreign_errors import describe_keys
-from sentiment_core.errors import SentimentError, UnreachableError
-from sentiment_core.object_store import s3_client, s3_endpoint
+from sentiment_core.errors import UnreachableError
+from sentiment_core.object_store import ObjectStore, S3Store, mapped_s3_errors, s3_client
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.literals import BucketLocationConstraintType
+
+    from sentiment_core.store_settings import StoreSettings
 
 BUCKETS: Final = ("mlflow-artifacts", "models", "data")
 """MLflow's artifacts, exported champions, and DVC's data."""
 
-_SERVER_ERROR: Final = 500
-
-
-class StorageError(SentimentError):
-    """The store refuses."""
+_PAUSE_SECONDS: Final = 0.5
+_NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,17 @@ class Bucket:
     created: bool
 
 
-def init_storage(
-    buckets: tuple[str, ...] = BUCKETS, *, timeout_seconds: float = 60.0
+def make_buckets(
+    settings: "StoreSettings", names: Iterable[str] = BUCKETS, *, timeout_seconds: float = 60.0
 ) -> list[Bucket]:
     """Make buckets that are missing; wait for a store that is starting.
 
     Parameters
     ----------
-    buckets : tuple of str
-        Names.
+    settings : StoreSettings
+        Endpoint and keys.
+    names : iterable of str
+        Of the buckets.
     timeout_seconds : float, default 60
         How long to wait for an answer.
 
@@ -45,57 +50,88 @@ def init_storage(
 
     Raises
     ------
-    StorageError
+    AccessError, SettingsError
         If the store refuses the keys or a bucket.
     UnreachableError
         If it does not answer in time.
     """
-    client = s3_client(attempts=1)
+    client = s3_client(settings, attempts=1)
     deadline = time.monotonic() + timeout_seconds
-    return [Bucket(name, _ensure(client, name, deadline)) for name in buckets]
+    return [Bucket(name, _make_when_answered(client, name, settings, deadline)) for name in names]
 
 
-def _ensure(client: Any, bucket: str, deadline: float) -> bool:
-    from botocore.exceptions import BotoCoreError, ClientError
+def find_buckets(settings: "StoreSettings") -> set[str]:
+    """List the buckets of a store.
 
-    place = s3_endpoint() or "AWS S3"
+    Parameters
+    ----------
+    settings : StoreSettings
+        Endpoint and keys.
+
+    Returns
+    -------
+    set of str
+        Names.
+
+    Raises
+    ------
+    SentimentError
+        If the store does not answer, or refuses the keys.
+    """
+    with mapped_s3_errors("the list of buckets", settings):
+        return {bucket["Name"] for bucket in s3_client(settings).list_buckets()["Buckets"]}
+
+
+def open_buckets(settings: "StoreSettings", names: Iterable[str]) -> dict[str, ObjectStore]:
+    """Open buckets for reading and writing.
+
+    Parameters
+    ----------
+    settings : StoreSettings
+        Endpoint and keys.
+    names : iterable of str
+        Of the buckets.
+
+    Returns
+    -------
+    dict of str to ObjectStore
+        By name.
+    """
+    return {name: S3Store(f"s3://{name}", settings) for name in names}
+
+
+def _make_when_answered(
+    client: "S3Client", name: str, settings: "StoreSettings", deadline: float
+) -> bool:
     while True:
         try:
-            return _create_if_missing(client, bucket)
-        except (BotoCoreError, ClientError) as error:
-            if message := describe_keys(error):
-                raise StorageError(f"Bucket {bucket}: {message}") from error
-            status = _status(error)
-            if status is not None and status < _SERVER_ERROR:
-                raise StorageError(f"{place} refuses the bucket {bucket}: {error}.") from error
-            problem: Exception = error
-        if time.monotonic() > deadline:
-            raise UnreachableError(f"The store {place} does not answer: {problem}") from problem
-        time.sleep(0.5)
+            with mapped_s3_errors(f"the bucket {name}", settings):
+                return _make_if_missing(client, name, settings)
+        except UnreachableError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
-def _create_if_missing(client: Any, bucket: str) -> bool:
+def _make_if_missing(client: "S3Client", name: str, settings: "StoreSettings") -> bool:
     from botocore.exceptions import ClientError
 
     try:
-        client.head_bucket(Bucket=bucket)
+        client.head_bucket(Bucket=name)
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != _NOT_FOUND:
             raise
     else:
         return False
+    region = client.meta.region_name
     try:
-        region = client.meta.region_name
-        elsewhere = s3_endpoint() is None and region not in {None, "us-east-1", "aws-global"}
-        place = {"CreateBucketConfiguration": {"LocationConstraint": region}} if elsewhere else {}
-        client.create_bucket(Bucket=bucket, **place)
+        if settings.endpoint is None and region not in {"us-east-1", "aws-global"}:
+            place = cast("BucketLocationConstraintType", region)
+            client.create_bucket(
+                Bucket=name, CreateBucketConfiguration={"LocationConstraint": place}
+            )
+        else:
+            client.create_bucket(Bucket=name)
     except client.exceptions.BucketAlreadyOwnedByYou:
         return False  # another process was faster
     return True
-
-
-def _status(error: Exception) -> int | None:
-    """Return the status of an answer; None where there was none."""
-    response: dict[str, Any] = getattr(error, "response", {})
-    status: int | None = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status

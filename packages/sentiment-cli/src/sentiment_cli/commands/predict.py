@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.options import JsonOption
+from sentiment_cli.output import print_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -124,10 +125,10 @@ def _lines(source: Iterable[bytes], name: str) -> list[str]:
 
 def _load_model(model: str) -> tuple[str, "LinearScorer"]:
     from sentiment_cli.progress import progress
+    from sentiment_cli.settings import configure
     from sentiment_train.registry import Registry
-    from sentiment_train.runtime import configure_runtime
 
-    settings = configure_runtime()
+    settings = configure()
     with progress("Fetching the model"):
         registry = Registry(settings.model_name)
         version = registry.resolve(model).version

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 import typer
 
 from sentiment_cli.interruption import interruption
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.options import DEFAULT_PARAMS, JsonOption, ParamsOption
+from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
 from sentiment_cli.training_watch import TrainingWatch
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from sentiment_train.settings import TrainSettings
 
 _RULE = "=" * 50
-
-ParamsOption = Annotated[Path, typer.Option("--params", help="Parameter file.")]
 
 
 def train(
@@ -40,7 +39,7 @@ def train(
             "is missing or was made with other parameters)"
         ),
     ] = None,
-    params_path: ParamsOption = Path("params.yaml"),
+    params_path: ParamsOption = DEFAULT_PARAMS,
     samples: Annotated[
         int | None, typer.Option(min=20, help="Train on a balanced sample of this size instead.")
     ] = None,
@@ -92,9 +91,7 @@ def train(
         _print_result(result, champion=champion)
 
 
-def quickstart(
-    params_path: ParamsOption = Path("params.yaml"), as_json: JsonOption = False
-) -> None:
+def quickstart(params_path: ParamsOption = DEFAULT_PARAMS, as_json: JsonOption = False) -> None:
     """Train on real reviews, promote the model and predict with it: the whole loop at once."""
     from sentiment_cli.commands.predict import predict
 
@@ -140,10 +137,10 @@ def run_training(
     TrainingResult
         The outcome.
     """
+    from sentiment_cli.settings import configure
     from sentiment_core.params import load_params
-    from sentiment_train.runtime import configure_runtime
 
-    settings = configure_runtime()
+    settings = configure()
     params = load_params(params_path)
     if samples:
         params = params.with_samples(samples)
