@@ -84,7 +84,7 @@ def test_an_object_is_read(server):
     [
         ("http://127.0.0.1:9", UnreachableError),
         ("ftp://127.0.0.1", SettingsError),
-        ("http://[", SettingsError),
+        ("http://127.0.0.1:port", SettingsError),
         ("{server}/broken/x", UnreachableError),
         ("{server}/200/garbled", RefusedError),
     ],

@@ -39,7 +39,7 @@ def make_buckets(
     settings : StoreSettings
         Endpoint and keys.
     names : iterable of str
-        Of the buckets.
+        Which buckets.
     timeout_seconds : float, default 60
         How long to wait for an answer.
 
@@ -90,7 +90,7 @@ def open_buckets(settings: "StoreSettings", names: Iterable[str]) -> dict[str, O
     settings : StoreSettings
         Endpoint and keys.
     names : iterable of str
-        Of the buckets.
+        Which buckets.
 
     Returns
     -------

@@ -36,11 +36,6 @@ class PlainErrorsGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
 
-        Parameters
-        ----------
-        ctx : Context
-            Of the command line.
-
         Returns
         -------
         Any

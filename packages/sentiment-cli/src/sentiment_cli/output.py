@@ -40,7 +40,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     title : str
         Heading.
     columns : sequence of str
-        Names of the columns.
+        What stands above each column.
     rows : sequence of sequence of str
         Cells; printed as they are.
     """

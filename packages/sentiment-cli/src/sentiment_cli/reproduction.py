@@ -164,11 +164,6 @@ def _cached(project: Path, md5: str) -> Path:
 def params_as_yaml(recipe: Recipe) -> str:
     """Render the parameters of a recipe as a parameter file.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Of a version.
-
     Returns
     -------
     str

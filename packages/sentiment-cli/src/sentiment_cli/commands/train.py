@@ -171,9 +171,9 @@ def _train_here(
 ) -> "TrainingResult":
     from sentiment_train.temporary_prefect import start_temporary_prefect
 
-    with progress("Training") as tell, TrainingWatch(tell) as watch:
+    with progress("Training") as show_step, TrainingWatch(show_step) as watch:
         interruption.end_soon(watch.remains)
-        tell("starting")
+        show_step("starting")
         # The server starts while the libraries are imported.
         server = start_temporary_prefect(settings)
         from sentiment_train.flows.training import train_sentiment_model
@@ -218,10 +218,10 @@ def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | N
     from sentiment_core.dataset import load_dataset
     from sentiment_train.training_data import provide_data_file
 
-    def tell(note: str) -> None:
+    def print_note(note: str) -> None:
         typer.echo(f"Note: {note}", err=True)
 
-    load_dataset(provide_data_file(params, data_path, settings, tell))
+    load_dataset(provide_data_file(params, data_path, settings, print_note))
 
 
 def _print_result(result: "TrainingResult", *, champion: bool) -> None:

@@ -51,7 +51,7 @@ def connect(settings: StackSettings, user: str, database: str) -> "Connection":
     Returns
     -------
     connection
-        Of psycopg2; each statement is a transaction of its own.
+        Each statement is a transaction of its own.
 
     Raises
     ------
@@ -71,11 +71,6 @@ def connect(settings: StackSettings, user: str, database: str) -> "Connection":
 @contextmanager
 def mapped_sql_errors(settings: StackSettings) -> Iterator[None]:
     """Turn errors of psycopg2 into this project's.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Port, for the message.
 
     Raises
     ------

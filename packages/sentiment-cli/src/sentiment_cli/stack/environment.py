@@ -33,11 +33,6 @@ STORE_PORTS: Final = ("master.port", "master.port.grpc", "volume.port", "volume.
 def store_settings(settings: StackSettings) -> StoreSettings:
     """Say how the store of the stack is reached.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Port and keys.
-
     Returns
     -------
     StoreSettings
@@ -54,11 +49,6 @@ def store_settings(settings: StackSettings) -> StoreSettings:
 
 def client_environment(settings: StackSettings) -> dict[str, str]:
     """Return what a client needs to use the stack: all of it is configuration, not code.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports and keys.
 
     Returns
     -------
@@ -142,13 +132,7 @@ def read_passwords(folder: Path) -> dict[str, str]:
 
 
 def write_store_config(settings: StackSettings) -> None:
-    """Write the store's users: without the file it would let everybody in.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Keys and the folder of the state.
-    """
+    """Write the store's users: without the file it would let everybody in."""
     (settings.folder / "s3").mkdir(parents=True, exist_ok=True)
     credentials = {
         "accessKey": settings.s3_access_key,

@@ -122,11 +122,6 @@ def read_record(folder: Path) -> StackRecord | None:
 def running_record(settings: StackSettings) -> StackRecord | None:
     """Read what the running stack was started with.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
-
     Returns
     -------
     StackRecord or None

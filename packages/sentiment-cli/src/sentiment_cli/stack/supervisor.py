@@ -60,18 +60,7 @@ def find_store() -> Program:
 
 
 def run(settings: StackSettings) -> int:
-    """Run all parts in the foreground until one of them ends or a signal comes.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports and the folder of the state.
-
-    Returns
-    -------
-    int
-        Exit code.
-    """
+    """Run all parts in the foreground until one of them ends or a signal comes."""
     import honcho.manager
 
     check_ports(settings)
@@ -158,11 +147,6 @@ def _end_of_log(settings: StackSettings) -> str:
 def stop(settings: StackSettings) -> bool:
     """Stop the stack and wait for its end.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
-
     Returns
     -------
     bool
@@ -241,7 +225,7 @@ def wait_for_parts(
     settings : StackSettings
         Ports.
     part_names : sequence of str
-        Names of the Procfile.
+        The parts, as the Procfile names them.
     on_progress : callable
         Takes a sentence on what is being waited for.
     alive : callable, optional
@@ -272,11 +256,6 @@ def wait_for_parts(
 def check_ports(settings: StackSettings) -> None:
     """Refuse to start where a port is taken.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports.
-
     Raises
     ------
     ConflictError
@@ -296,11 +275,6 @@ def check_ports(settings: StackSettings) -> None:
 
 def log_file(settings: StackSettings) -> Path:
     """Name the log of a stack in the background.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
 
     Returns
     -------
