@@ -16,6 +16,8 @@ from sentiment_core.errors import (
     SentimentError,
     UnreachableError,
 )
+from sentiment_core.object_store import map_s3_error
+from sentiment_core.store_settings import StoreSettings
 
 MLFLOW_ERRORS: Final[dict[str, type[SentimentError]]] = {
     "RESOURCE_DOES_NOT_EXIST": NotFoundError,
@@ -54,25 +56,41 @@ _MAX_DETAIL: Final = 300
 
 @contextmanager
 def mapped_mlflow_errors() -> Iterator[None]:
-    """Turn errors of MLflow, and of what it reaches its server and database with, into ours.
+    """Turn errors of MLflow, and of what it reaches its server, database and store with, into ours.
 
     Raises
     ------
     SentimentError
-        See `MLFLOW_ERRORS`.
+        See `MLFLOW_ERRORS`, and `sentiment_core.object_store.S3_ERRORS` where MLflow keeps its
+        artifacts in a bucket.
     """
-    from requests.exceptions import RequestException
-    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-
     try:
         yield
     except MlflowException as error:
         cls = MLFLOW_ERRORS.get(error.error_code, RefusedError)
         raise cls(_describe(cls, error)) from error
-    except IntegrityError as error:
-        raise ConflictError(_describe(ConflictError, error)) from error
-    except (RequestException, SQLAlchemyError) as error:
-        raise UnreachableError(_describe(UnreachableError, error)) from error
+    except Exception as error:
+        mapped = _map_foreign(error)
+        if mapped is None:
+            raise
+        raise mapped from error
+
+
+def _map_foreign(error: Exception) -> SentimentError | None:
+    # Imported here: an error is the first that needs them.
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+    if isinstance(error, IntegrityError):
+        return ConflictError(_describe(ConflictError, error))
+    if isinstance(error, RequestException | SQLAlchemyError):
+        return UnreachableError(_describe(UnreachableError, error))
+    if isinstance(error, BotoCoreError | ClientError | Boto3Error):
+        # MLflow reads the same variables.
+        return map_s3_error(error, "artifact of MLflow", StoreSettings())
+    return None
 
 
 def _describe(cls: type[SentimentError], error: Exception) -> str:
