@@ -1,3 +1,5 @@
+import boto3.exceptions
+import botocore.exceptions
 import mlflow
 import pytest
 import requests
@@ -24,6 +26,12 @@ def test_each_code_of_the_table_is_one_of_mlflow_and_has_its_meaning(code):
         (requests.exceptions.ConnectionError("refused"), errors.UnreachableError),
         (requests.exceptions.ReadTimeout("late"), errors.UnreachableError),
         (sqlalchemy.exc.OperationalError("s", {}, OSError("locked")), errors.UnreachableError),
+        (boto3.exceptions.S3UploadFailedError("broken"), errors.UnreachableError),
+        (botocore.exceptions.NoCredentialsError(), errors.DeniedError),
+        (
+            botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject"),
+            errors.DeniedError,
+        ),
         (sqlalchemy.exc.IntegrityError("s", {}, OSError("twice")), errors.ConflictError),
     ],
 )

@@ -19,6 +19,8 @@ from sentiment_core.errors import (
     SettingsError,
     UnreachableError,
 )
+from sentiment_core.object_store import map_s3_error
+from sentiment_core.store_settings import StoreSettings
 
 MLFLOW_ERRORS: Final[dict[str, type[SentimentError]]] = {
     "RESOURCE_DOES_NOT_EXIST": NotFoundError,
@@ -58,44 +60,52 @@ _NOT_WRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 @contextmanager
 def mapped_mlflow_errors() -> Iterator[None]:
-    """Turn errors of MLflow, and of what it reaches its server and database with, into ours.
+    """Turn errors of MLflow, and of what it reaches its server, database and store with, into ours.
 
     Raises
     ------
     SentimentError
-        See `MLFLOW_ERRORS`.
+        See `MLFLOW_ERRORS`, and `sentiment_core.object_store.S3_ERRORS` where MLflow keeps its
+        artifacts in a bucket.
     """
-    from requests.exceptions import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except UnsupportedModelRegistryStoreURIException as error:
-        raise SettingsError(
+    except Exception as error:
+        mapped = _map(error)
+        if mapped is None:
+            raise
+        raise mapped from error
+
+
+def _map(error: Exception) -> SentimentError | None:
+    # Imported here: an error is the first that needs them.
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+    if isinstance(error, UnsupportedModelRegistryStoreURIException):
+        return SettingsError(
             f"MLFLOW_TRACKING_URI={mlflow.get_tracking_uri()} is no address of an MLflow server: "
             "begin it with http://."
-        ) from error
-    except (MlflowException, SQLAlchemyError) as error:
-        if _is_not_writable(error):
-            database = mlflow.get_tracking_uri().removeprefix("sqlite:///")
-            raise DeniedError(
-                f"Cannot write to the database {database}: set SENTIMENT_HOME to a folder that you "
-                "may write to, or MLFLOW_TRACKING_URI to a server."
-            ) from error
-        raise _meaning(error) from error
-    except RequestException as error:
-        raise UnreachableError(_describe(UnreachableError, error)) from error
-
-
-def _meaning(error: Exception) -> SentimentError:
-    from sqlalchemy.exc import IntegrityError
-
-    cls: type[SentimentError] = UnreachableError
+        )
+    if isinstance(error, MlflowException | SQLAlchemyError) and _is_not_writable(error):
+        database = mlflow.get_tracking_uri().removeprefix("sqlite:///")
+        return DeniedError(
+            f"Cannot write to the database {database}: set SENTIMENT_HOME to a folder that you "
+            "may write to, or MLFLOW_TRACKING_URI to a server."
+        )
     if isinstance(error, MlflowException):
         cls = MLFLOW_ERRORS.get(error.error_code, RefusedError)
-    elif isinstance(error, IntegrityError):
-        cls = ConflictError
-    return cls(_describe(cls, error))
+        return cls(_describe(cls, error))
+    if isinstance(error, IntegrityError):
+        return ConflictError(_describe(ConflictError, error))
+    if isinstance(error, RequestException | SQLAlchemyError):
+        return UnreachableError(_describe(UnreachableError, error))
+    if isinstance(error, BotoCoreError | ClientError | Boto3Error):
+        # MLflow reads the same variables.
+        return map_s3_error(error, "artifact of MLflow", StoreSettings())
+    return None
 
 
 def _is_not_writable(error: BaseException | None) -> bool:

@@ -213,9 +213,11 @@ def _export(registry: "Registry", settings: "TrainSettings") -> None:
 
 
 def _export_to(registry: "Registry", target: str) -> str | None:
-    from sentiment_train.export import export_champion, open_target
+    from sentiment_core.object_store import open_store
+    from sentiment_core.store_settings import StoreSettings
+    from sentiment_train.export import export_champion
 
-    return export_champion(registry, open_target(target))
+    return export_champion(registry, open_store(target, StoreSettings()))
 
 
 def _when(milliseconds: int) -> str:
