@@ -15,13 +15,12 @@ from typing import Any, Final
 import httpx
 
 from sentiment_core.errors import (
-    DeniedError,
-    NotFoundError,
     RefusedError,
     SentimentError,
     SettingsError,
     UnreachableError,
 )
+from sentiment_train.http_errors import class_of_status
 
 HTTP_ERRORS: Final[dict[type[Exception], type[SentimentError]]] = {
     httpx.TransportError: UnreachableError,
@@ -32,14 +31,6 @@ HTTP_ERRORS: Final[dict[type[Exception], type[SentimentError]]] = {
 }
 """What goes wrong before there is an answer; a class that is not listed is as its base."""
 
-STATUSES: Final[dict[int, type[SentimentError]]] = {
-    401: DeniedError,
-    403: DeniedError,
-    404: NotFoundError,
-}
-"""What an answer means; from 500 on the server is away, and all else is a refusal."""
-
-_SERVER_ERROR: Final = 500
 _CLIENT_ERROR: Final = 400
 
 
@@ -71,7 +62,7 @@ def fetch(
     Raises
     ------
     SentimentError
-        See `HTTP_ERRORS` and `STATUSES`.
+        See `HTTP_ERRORS`, and `sentiment_train.http_errors.HTTP_STATUSES`.
     """
     try:
         response = httpx.get(url, params=parameters, timeout=timeout_seconds)
@@ -80,8 +71,7 @@ def fetch(
     status = response.status_code
     if status < accepted_below:
         return response
-    cls = UnreachableError if status >= _SERVER_ERROR else STATUSES.get(status, RefusedError)
-    raise cls(f"{url} answers {status}")
+    raise class_of_status(status)(f"{url} answers {status}")
 
 
 def fetch_json(url: str, *, timeout_seconds: float) -> dict[str, Any]:

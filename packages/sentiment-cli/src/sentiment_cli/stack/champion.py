@@ -5,7 +5,7 @@ from typing import Final
 from sentiment_cli.http_client import fetch, json_object
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.environment import HOST
-from sentiment_core.errors import NotFoundError, RefusedError, UnreachableError
+from sentiment_core.errors import InputError, NotFoundError, RefusedError, UnreachableError
 from sentiment_core.registry_names import CHAMPION
 
 _TIMEOUT_SECONDS: Final = 10.0
@@ -37,7 +37,7 @@ def find_champion(settings: StackSettings, model_name: str) -> str | None:
             url, parameters={"name": model_name, "alias": CHAMPION},
             timeout_seconds=_TIMEOUT_SECONDS,
         )  # fmt: skip
-    except (NotFoundError, RefusedError):
+    except (NotFoundError, InputError):
         return None  # an unknown alias of a known model is a wrong parameter, for MLflow
     except UnreachableError as error:
         raise UnreachableError(f"MLflow of the stack does not answer: {error}.") from error
