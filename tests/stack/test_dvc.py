@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from sentiment_cli.dvc_remote import point_default_remote
-from sentiment_core.object_store import s3_client
+from sentiment_cli.stack.environment import store_settings
+from sentiment_core.object_store import S3Store
 from tests.support import BIN, ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -109,7 +110,7 @@ def test_data_is_pushed_and_pulled_in_a_fresh_clone(project, stack, tmp_path):
     assert "up to date" in fresh.run("dvc", "status")
 
 
-def test_what_goes_wrong_on_the_way_is_an_error(project, stack, tmp_path, monkeypatch):
+def test_what_goes_wrong_on_the_way_is_an_error(project, stack, tmp_path):
     project.run("dvc", "push")
     fresh = clone(project.folder, tmp_path / "fresh", stack)
     secret = stack.client_environment["AWS_SECRET_ACCESS_KEY"]
@@ -122,20 +123,17 @@ def test_what_goes_wrong_on_the_way_is_an_error(project, stack, tmp_path, monkey
     assert not (fresh.folder / DATA).exists()
     fresh.run("dvc", "remote", "modify", "--local", "minio", "url", "s3://data")
 
-    for name, value in stack.client_environment.items():
-        monkeypatch.setenv(name, value)
-    store = s3_client()
+    store = S3Store("s3://data", store_settings(stack.settings))
     digest = hashlib.md5(project.read(DATA)).hexdigest()
     key = f"files/md5/{digest[:2]}/{digest[2:]}"
-    body = store.get_object(Bucket="data", Key=key)["Body"].read()
-    store.put_object(Bucket="data", Key=key, Body=b"damaged" + body)
+    body = store.get(key)
+    store.put(key, b"damaged" + body)
     try:
         fresh.run("dvc", "remote", "modify", "--local", "minio", "verify", "true")
         fresh.run("dvc", "pull", exit_code=None)
         assert not (fresh.folder / DATA).exists()
     finally:
-        store.put_object(Bucket="data", Key=key, Body=body)
-        store.close()
+        store.put(key, body)
     fresh.run("dvc", "pull")
     assert fresh.read(DATA) == project.read(DATA)
 

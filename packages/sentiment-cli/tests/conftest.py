@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from sentiment_train.testing import empty_tracking_database, prefect_server, set
 __all__ = ["empty_tracking_database", "prefect_server", "settings"]
 
 PROJECT_PARAMS = Path(__file__).parents[3] / "params.yaml"
+
+
+@pytest.fixture(autouse=True)
+def own_environment():
+    """Commands complete the environment of their process, which is that of all tests here."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture

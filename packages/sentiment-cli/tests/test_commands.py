@@ -285,7 +285,8 @@ def test_a_server_that_is_down_is_a_plain_error_with_its_own_exit_code(cli, monk
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     result = cli("list-versions", exit_code=3)
-    assert "A server does not answer (MLFLOW_TRACKING_URI=http://127.0.0.1:9" in result.stderr
+    assert "MLflow (http://127.0.0.1:9) does not answer: " in result.stderr
+    assert "Run `sentiment-cli doctor`" in result.stderr
     report = {check["name"]: check for check in cli("doctor", "--json", exit_code=1)}
     assert report["MLflow"]["status"] == "failed"
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")

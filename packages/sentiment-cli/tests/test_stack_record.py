@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from sentiment_cli.app import app
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.environment import write_store_config
-from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import (
     read_record,
@@ -23,6 +22,7 @@ from sentiment_cli.stack.record import (
     write_record,
 )
 from sentiment_cli.stack.supervisor import end_leftovers
+from sentiment_core.errors import InvalidError
 
 PORTS = {"api_port": 18001, "mlflow_port": 18002, "s3_port": 18003}
 POSTGRES = Program("/opt/pg/bin", "PostgreSQL 17.5", "PATH")
@@ -60,12 +60,12 @@ def change_record(folder, **changes):
 
 
 def test_before_the_first_start_the_settings_are_those_of_the_shell(folder):
-    assert remembered_settings() == (StackSettings(), [])
+    assert remembered_settings(StackSettings()) == (StackSettings(), [])
     assert running_record(StackSettings()) is None
 
 
 def test_another_shell_uses_what_the_running_stack_was_started_with(running):
-    settings, contradictions = remembered_settings()
+    settings, contradictions = remembered_settings(StackSettings())
     assert settings.ports == running.ports
     assert (settings.s3_access_key, settings.s3_secret_key.get_secret_value()) == ("mine", "hidden")
     assert contradictions == []
@@ -81,7 +81,7 @@ def test_a_variable_that_contradicts_the_running_stack_is_told(running, monkeypa
     monkeypatch.setenv("STACK_MLFLOW_PORT", "5001")
     monkeypatch.setenv("STACK_API_PORT", "18001")
     monkeypatch.setenv("STACK_S3_SECRET_KEY", "other-secret")
-    settings, contradictions = remembered_settings()
+    settings, contradictions = remembered_settings(StackSettings())
     assert settings.mlflow_port == 18002
     assert contradictions == [
         "STACK_MLFLOW_PORT is 5001, but the running stack uses 18002",
@@ -94,7 +94,7 @@ def test_a_stopped_stack_starts_on_its_former_ports_unless_told_otherwise(
 ):
     stop(folder)
     monkeypatch.setenv("STACK_API_PORT", "18009")
-    settings, contradictions = remembered_settings()
+    settings, contradictions = remembered_settings(StackSettings())
     assert (settings.api_port, settings.mlflow_port) == (18009, 18002)
     assert settings.s3_access_key == "mine"
     assert contradictions == []
@@ -117,8 +117,8 @@ def test_a_process_that_ended_and_was_not_waited_for_does_not_run():
 
 def test_a_damaged_record_is_a_plain_error(running, folder):
     (folder / "stack.json").write_text('{"pid": 1')
-    with pytest.raises(StackError, match=r"stack\.json is not a record of the stack .*delete it"):
-        remembered_settings()
+    with pytest.raises(InvalidError, match=r"stack\.json is not a record of the stack .*delete it"):
+        remembered_settings(StackSettings())
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not tell")

@@ -63,3 +63,13 @@ def test_a_file_that_cannot_be_read_is_named_with_its_variable(load, tmp_path, c
         path.write_bytes(content)
     with pytest.raises(SettingsError, match=f"ADMIN_TOKEN_FILE=.*{message}"):
         load(ADMIN_TOKEN_FILE=str(path))
+
+
+def test_a_prefix_belongs_to_the_names(tmp_path):
+    class Prefixed(BaseSettings, env_prefix="STACK_"):
+        secret_key: SecretStr | None = None
+
+    (tmp_path / "secret").write_text("hush", encoding="utf-8")
+    environ = {"STACK_SECRET_KEY_FILE": str(tmp_path / "secret")}
+    load_environment(Prefixed, env_file=tmp_path / "none", environ=environ)
+    assert environ["STACK_SECRET_KEY"] == "hush"

@@ -168,3 +168,26 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_part(tmp_path, monkeypa
 def test_what_a_dead_process_left_is_not_listed(tmp_path):
     (tmp_path / f"{PART_PREFIX}abc").write_bytes(b"half")
     assert list(FolderStore(tmp_path).list()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "cls", "message"),
+    [
+        ({}, errors.DeniedError, "There are no keys for http://127.0.0.1:9"),
+        ({"aws_access_key_id": "half"}, errors.DeniedError, "There is half a key"),
+        ({"profile": "nobody"}, errors.SettingsError, "correct AWS_PROFILE"),
+    ],
+    ids=["absent", "half", "unknown-profile"],
+)
+def test_keys_that_are_not_whole_are_told(monkeypatch, given, cls, message):
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/none")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    if profile := given.get("profile"):
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    key = given.get("aws_access_key_id")
+    settings = StoreSettings(endpoint="http://127.0.0.1:9", aws_access_key_id=key)
+    with pytest.raises(cls, match=message):
+        list(S3Store("s3://bucket", settings).list())

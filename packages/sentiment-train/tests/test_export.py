@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
+from sentiment_core.errors import ConflictError, UnreachableError
 from sentiment_core.model_package import load_package, write_package
+from sentiment_core.object_store import FolderStore
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.vocabulary import Vocabulary
-from sentiment_train.export import ExportError, FolderTarget, export_champion, open_target
+from sentiment_train.export import export_champion
 from sentiment_train.registry import Registry
 from sentiment_train.results import LoggedModel
 
@@ -46,31 +48,31 @@ pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
 def test_without_a_champion_nothing_is_written(registry, tmp_path):
     target = tmp_path / "target"
-    assert export_champion(registry, open_target(str(target))) is None
+    assert export_champion(registry, FolderStore(target)) is None
     assert not target.exists()
 
 
 def test_the_pointer_names_a_whole_version(registry, tmp_path):
     target = tmp_path / "target"
     registry.make_champion("2")
-    assert export_champion(registry, open_target(target.as_uri())) == "2"
+    assert export_champion(registry, FolderStore(target)) == "2"
     pointer = read_pointer(target)
     assert (pointer.name, pointer.version) == ("exported", "2")
     package = load_package(target / "exported" / pointer.package)
     assert package.scorer.digest == pointer.scorer_sha256
-    assert export_champion(registry, open_target(str(target))) == "2"  # twice is once
+    assert export_champion(registry, FolderStore(target)) == "2"  # twice is once
 
 
 def test_a_champion_that_moves_meanwhile_is_exported_too(registry, tmp_path):
     registry.make_champion("1")
 
-    class SlowTarget(FolderTarget):
-        def write(self, name, content):
-            super().write(name, content)
-            if name.endswith(POINTER_FILE):
+    class SlowStore(FolderStore):
+        def put(self, key, content):
+            super().put(key, content)
+            if key.endswith(POINTER_FILE):
                 registry.make_champion("2")
 
-    target = SlowTarget(tmp_path / "target")
+    target = SlowStore(tmp_path / "target")
     assert export_champion(registry, target) == "2"
     assert read_pointer(tmp_path / "target").version == "2"
 
@@ -78,17 +80,25 @@ def test_a_champion_that_moves_meanwhile_is_exported_too(registry, tmp_path):
 def test_the_pointer_is_the_last_thing_written(registry, tmp_path):
     registry.make_champion("1")
 
-    class FullTarget(FolderTarget):
-        def write(self, name, content):
-            if name.endswith("scorer.bin"):
-                raise OSError("no space left")
-            super().write(name, content)
+    class FullStore(FolderStore):
+        def put(self, key, content):
+            if key.endswith("scorer.bin"):
+                raise UnreachableError("no space left")
+            super().put(key, content)
 
-    with pytest.raises(OSError, match="no space left"):
-        export_champion(registry, FullTarget(tmp_path / "target"))
+    with pytest.raises(UnreachableError, match="no space left"):
+        export_champion(registry, FullStore(tmp_path / "target"))
     assert not (tmp_path / "target/exported" / POINTER_FILE).exists()
 
 
-def test_an_address_that_cannot_be_written_is_refused():
-    with pytest.raises(ExportError, match="only s3://, file:// and paths"):
-        open_target("https://example.org/models")
+def test_a_champion_that_never_rests_is_a_conflict(registry, tmp_path):
+    registry.make_champion("1")
+
+    class RestlessStore(FolderStore):
+        def put(self, key, content):
+            super().put(key, content)
+            if key.endswith(POINTER_FILE):
+                registry.make_champion("1" if registry.champion() == "2" else "2")
+
+    with pytest.raises(ConflictError, match="keeps changing"):
+        export_champion(registry, RestlessStore(tmp_path / "target"))

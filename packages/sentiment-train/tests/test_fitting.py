@@ -5,10 +5,10 @@ import pytest
 
 from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.dataset import load_dataset, text_fingerprints
-from sentiment_core.errors import DataError
+from sentiment_core.errors import DataError, ParityError
 from sentiment_core.evaluation import evaluate
 from sentiment_core.pipeline import fit_pipeline
-from sentiment_train.fitting import ParityError, fit_scorer
+from sentiment_train.fitting import fit_scorer
 from sentiment_train.prepare import prepare_dataset
 from sentiment_train.sources.package import PackageSource
 

@@ -1,3 +1,5 @@
+import boto3.exceptions
+import botocore.exceptions
 import mlflow
 import pytest
 import requests
@@ -24,6 +26,12 @@ def test_each_code_of_the_table_is_one_of_mlflow_and_has_its_meaning(code):
         (requests.exceptions.ConnectionError("refused"), errors.UnreachableError),
         (requests.exceptions.ReadTimeout("late"), errors.UnreachableError),
         (sqlalchemy.exc.OperationalError("s", {}, OSError("locked")), errors.UnreachableError),
+        (boto3.exceptions.S3UploadFailedError("broken"), errors.UnreachableError),
+        (botocore.exceptions.NoCredentialsError(), errors.DeniedError),
+        (
+            botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject"),
+            errors.DeniedError,
+        ),
         (sqlalchemy.exc.IntegrityError("s", {}, OSError("twice")), errors.ConflictError),
     ],
 )
@@ -57,3 +65,26 @@ def test_a_server_that_is_away_and_a_database_that_is_no_database_are_unreachabl
     for uri in ("http://127.0.0.1:9", f"sqlite:///{tmp_path}/text.db"):
         with pytest.raises(errors.UnreachableError), mapped_mlflow_errors():
             mlflow.MlflowClient(uri, uri).get_registered_model("any")
+
+
+def test_an_address_of_no_server_is_a_wrong_setting(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://x")
+    with (
+        pytest.raises(errors.SettingsError, match="MLFLOW_TRACKING_URI=nonsense://x is no address"),
+        mapped_mlflow_errors(),
+    ):
+        mlflow.MlflowClient().search_registered_models()
+
+
+def test_a_database_that_may_not_be_written_to_is_named_with_the_setting(tmp_path):
+    (tmp_path / "mlflow.db").touch()
+    engine = sqlalchemy.create_engine(f"sqlite:///file:{tmp_path}/mlflow.db?mode=ro&uri=true")
+    with (
+        pytest.raises(
+            errors.DeniedError, match=r"Cannot write to the database .* set SENTIMENT_HOME"
+        ),
+        mapped_mlflow_errors(),
+        engine.begin() as connection,
+    ):
+        connection.execute(sqlalchemy.text("create table any_table (x int)"))
+    engine.dispose()

@@ -1,5 +1,9 @@
 import os
 
+import pytest
+
+from sentiment_core.errors import SettingsError
+from sentiment_core.store_settings import StoreSettings
 from sentiment_train.runtime import configure_runtime
 from sentiment_train.settings import TrainSettings
 
@@ -50,3 +54,24 @@ def test_the_env_file_is_read_and_the_environment_wins(monkeypatch, tmp_path):
 
 def test_settings_have_descriptions():
     assert all(field.description for field in TrainSettings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"]
+)
+def test_a_secret_may_stand_in_a_file_that_the_env_file_names(monkeypatch, tmp_path, name):
+    clean_environment(monkeypatch, tmp_path)
+    (tmp_path / "secret").write_text("hush\n")
+    (tmp_path / ".env").write_text(f"{name}_FILE={tmp_path}/secret\n")
+    settings = configure_runtime()
+    assert os.environ[name] == "hush"  # where MLflow and boto3 look
+    assert "hush" not in f"{settings!r} {StoreSettings()!r}"
+
+
+def test_a_home_that_cannot_be_made_is_a_plain_error(monkeypatch, tmp_path):
+    clean_environment(monkeypatch, tmp_path)
+    (tmp_path / "file").write_text("")
+    os.environ["SENTIMENT_HOME"] = str(tmp_path / "file" / "home")
+    with pytest.raises(SettingsError, match="SENTIMENT_HOME"):
+        configure_runtime()
+    configure_runtime(needs_home=False)

@@ -10,7 +10,7 @@ from typing import get_args
 import pandas as pd
 import pytest
 
-from sentiment_core.errors import DataError
+from sentiment_core.errors import DataError, NotFoundError, UnreachableError
 from sentiment_core.params import SourceName
 from sentiment_train.sources.csv_file import CsvSource
 from sentiment_train.sources.download import download
@@ -119,12 +119,12 @@ def test_a_wrong_checksum_is_refused_and_deleted(server, tmp_path):
 
 
 def test_a_missing_file_on_the_server_is_a_plain_error(server, tmp_path):
-    with pytest.raises(DataError, match="answered 404"):
+    with pytest.raises(NotFoundError, match="answered 404"):
         download(f"{server.url}/none", tmp_path / "file", sha256=SHA256)
 
 
 def test_a_server_that_stays_away_is_a_plain_error(tmp_path):
-    with pytest.raises(DataError, match=r"after 5 tries.*continues"):
+    with pytest.raises(UnreachableError, match=r"after 5 tries.*continues"):
         download("http://127.0.0.1:9/f", tmp_path / "f", sha256=SHA256, retry_seconds=0.001)
 
 
@@ -182,12 +182,12 @@ def test_a_senseless_archive_is_a_plain_error(server, tmp_path, content, message
 
 def test_without_a_network_the_archive_points_to_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr("sentiment_train.sources.download._ATTEMPTS", 1)
-    with pytest.raises(DataError, match=r"package holds the same reviews.*--source package"):
+    with pytest.raises(UnreachableError, match=r"package holds the same reviews.*--source package"):
         StanfordSource(tmp_path, url="http://127.0.0.1:9/aclImdb_v1.tar.gz").load()
 
 
 def test_an_archive_that_has_moved_points_to_the_package(server, tmp_path):
-    with pytest.raises(DataError, match=r"answered 404 Not Found\. .*--source package"):
+    with pytest.raises(NotFoundError, match=r"answered 404 Not Found\. .*--source package"):
         StanfordSource(tmp_path, url=f"{server.url}/aclImdb_v1.tar.gz").load()
 
 
@@ -202,12 +202,12 @@ def test_the_hub_file_is_checked_against_the_hubs_checksum(server, tmp_path):
 
 
 def test_a_hub_without_checksum_or_file_is_a_plain_error(server, tmp_path):
-    with pytest.raises(DataError, match="answered 404"):
+    with pytest.raises(NotFoundError, match=r"answered 404.*--source package"):
         HubSource(tmp_path, repository=server.url).load()
     server.files[f"/resolve/{REVISION}/{FILE}"] = b"x"
     with pytest.raises(DataError, match="names no checksum"):
         HubSource(tmp_path, repository=server.url).load()
-    with pytest.raises(DataError, match="--source package"):
+    with pytest.raises(UnreachableError, match="--source package"):
         HubSource(tmp_path, repository="http://127.0.0.1:9").load()
 
 

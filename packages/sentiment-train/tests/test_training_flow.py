@@ -13,7 +13,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.exceptions import MlflowException
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -23,13 +22,22 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
-from sentiment_core.errors import DataError
+from sentiment_core.errors import (
+    AliasNotSetError,
+    DataError,
+    DeniedError,
+    InputError,
+    NotFoundError,
+    NotReadyError,
+    ScorerError,
+    UnreachableError,
+)
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train import promotion
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
-from sentiment_train.registry import Registry, RegistryError
+from sentiment_train.registry import Registry
 from sentiment_train.testing import copy_home
 
 pytestmark = [
@@ -164,7 +172,7 @@ def test_a_crash_between_registration_and_promotion_leaves_the_old_champion(
 
 def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monkeypatch):
     monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
-    register, failures = Registry.register, [ConnectionError("no answer")] * 2
+    register, failures = Registry.register, [UnreachableError("no answer")] * 2
 
     def flaky(self, model):
         version = register(self, model)
@@ -178,8 +186,25 @@ def test_a_failed_mlflow_call_is_repeated_in_the_same_run(train, registry, monke
     assert [info.version for info in registry.versions()] == [result.model_version] == ["1"]
 
 
-def test_a_mistake_in_the_data_is_not_retried(settings, params, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [DataError("wrong"), InputError("wrong"), DeniedError("wrong"), ConnectionError("of whom?")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_another_try_cannot_change_is_not_retried(train, error, monkeypatch):
+    """In a task that has retries."""
     monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Registry, "register", fail)
+    with pytest.raises(type(error)):
+        train()
+    assert runs_of_last_tasks()["register-model"] == 1
+
+
+def test_a_mistake_in_the_data_ends_the_run(settings, params, tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text("text,label\na,1\nb,5\n")
     with pytest.raises(DataError, match="label other than 0 or 1"):
@@ -190,16 +215,16 @@ def test_a_mistake_in_the_data_is_not_retried(settings, params, tmp_path, monkey
 def test_only_what_may_pass_is_retried(train, monkeypatch):
     monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
     monkeypatch.setenv("MODEL_NAME", "not/allowed")  # MLflow refuses it
-    with pytest.raises(MlflowException, match="not/allowed"):
+    with pytest.raises(InputError, match="not/allowed"):
         train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 1
     monkeypatch.delenv("MODEL_NAME")
 
     def answer_nothing(*_):
-        raise ConnectionError("no answer")
+        raise UnreachableError("no answer")
 
     monkeypatch.setattr(Registry, "register", answer_nothing)
-    with pytest.raises(ConnectionError):
+    with pytest.raises(UnreachableError):
         train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 3
 
@@ -256,7 +281,7 @@ def test_a_champion_that_cannot_be_read_does_not_block_and_is_reported(
     assert "version 1 cannot be read" in second.decision.reason
     assert "damaged" in second.decision.reason
 
-    with pytest.raises(Exception, match="damaged"):
+    with pytest.raises(ScorerError, match="damaged"):
         registry.roll_back()
     assert registry.champion() == second.model_version
 
@@ -373,19 +398,19 @@ def test_mlflow_models_serve_answers(train, registry):
 
 
 def test_unknown_versions_and_aliases_are_plain_errors(train, registry):
-    with pytest.raises(RegistryError, match="no version or alias 'champion'"):
+    with pytest.raises(NotFoundError, match="no version or alias 'champion'"):
         registry.resolve("champion")
     train(promote=False)
     for reference in ("7", "@nobody", "x y"):
-        with pytest.raises(RegistryError, match="no version or alias"):
+        with pytest.raises(NotFoundError, match="no version or alias"):
             registry.resolve(reference)
-    with pytest.raises(RegistryError, match="no version 7"):
+    with pytest.raises(NotFoundError, match="no version 7"):
         registry.set_alias("x", "7")
-    with pytest.raises(RegistryError, match="refuses the alias"):
+    with pytest.raises(InputError, match="refuses the alias"):
         registry.set_alias("v1", "1")
-    with pytest.raises(RegistryError, match="no alias"):
+    with pytest.raises(AliasNotSetError, match="no alias"):
         registry.delete_alias("x")
-    with pytest.raises(RegistryError, match="no previous champion"):
+    with pytest.raises(NotReadyError, match="no previous champion"):
         registry.roll_back()
 
 

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-import httpx
-from pydantic import ValidationError
-
-from sentiment_cli.foreign_errors import describe_keys, describe_mistake
+from sentiment_cli.http_client import fetch
 from sentiment_core.dataset import load_dataset
-from sentiment_core.errors import SentimentError
+from sentiment_core.errors import SentimentError, UnreachableError
 from sentiment_core.params import load_params
 from sentiment_core.registry_names import CHAMPION
 from sentiment_train.settings import TrainSettings
 
 if TYPE_CHECKING:
     from sentiment_cli.settings import StackSettings
+    from sentiment_core.store_settings import StoreSettings
 
 _TIMEOUT_SECONDS: Final = 5.0
 Status = Literal["ok", "note", "failed"]
@@ -33,13 +31,17 @@ class CheckResult:
     advice: str | None = None
 
 
-def run_checks(settings: TrainSettings, params_path: Path) -> list[CheckResult]:
+def run_checks(
+    settings: TrainSettings, store: "StoreSettings", params_path: Path
+) -> list[CheckResult]:
     """Run all checks, also after one failed.
 
     Parameters
     ----------
     settings : TrainSettings
-        The deployment settings.
+        Names servers, folders and the model.
+    store : StoreSettings
+        Endpoint and keys of the artifact store.
     params_path : Path
         Parameter file.
 
@@ -53,7 +55,7 @@ def run_checks(settings: TrainSettings, params_path: Path) -> list[CheckResult]:
         lambda: _params(params_path),
         lambda: _data(params_path),
         lambda: _tracking(settings),
-        lambda: _store(),
+        lambda: _store(store),
         lambda: _prefect(settings),
         lambda: _champion(settings),
     ]
@@ -101,39 +103,37 @@ def _tracking(settings: TrainSettings) -> CheckResult:
     return CheckResult("MLflow", "ok", f"embedded, {uri}")
 
 
-def _store() -> CheckResult:
-    from botocore.exceptions import BotoCoreError, ClientError
+def _store(settings: "StoreSettings") -> CheckResult:
+    from sentiment_cli.buckets import BUCKETS, find_buckets
 
-    from sentiment_cli.storage import BUCKETS
-    from sentiment_core.object_store import s3_client, s3_endpoint
-
-    endpoint = s3_endpoint()
-    if not endpoint:
+    place = settings.endpoint
+    if not place:
         return CheckResult("artifact store", "ok", "no S3 endpoint is set: the tracking server's")
     try:
-        found = {bucket["Name"] for bucket in s3_client().list_buckets()["Buckets"]}
-    except (BotoCoreError, ClientError) as error:
-        if message := describe_keys(error):
-            return CheckResult("artifact store", "failed", message)
+        found = find_buckets(settings)
+    except UnreachableError as error:
         advice = "Start the store, or correct MLFLOW_S3_ENDPOINT_URL."
-        return CheckResult("artifact store", "failed", f"{endpoint}: {error}", advice)
+        return CheckResult("artifact store", "failed", str(error), advice)
+    except SentimentError as error:
+        return CheckResult("artifact store", "failed", str(error))
     missing = [bucket for bucket in BUCKETS if bucket not in found]
     if missing:
-        detail = f"{endpoint} has no bucket {', '.join(missing)}"
+        detail = f"{place} has no bucket {', '.join(missing)}"
         return CheckResult("artifact store", "failed", detail, "Run `sentiment-cli init-storage`.")
-    return CheckResult("artifact store", "ok", f"{endpoint}, all buckets are there")
+    return CheckResult("artifact store", "ok", f"{place}, all buckets are there")
 
 
 def _local_stack() -> list[CheckResult]:
     """Look at what the local stack runs, or would run, and at the parts that no client talks to."""
+    from sentiment_cli.settings import StackSettings, read_settings
     from sentiment_cli.stack.record import remembered_settings, running_record
 
     try:
-        settings, contradictions = remembered_settings()
+        # Read here, as a setting that cannot be used is a finding like any other.
+        settings, contradictions = remembered_settings(read_settings(StackSettings))
         record = running_record(settings)
-    except (SentimentError, ValidationError) as error:
-        message = describe_mistake(error) or str(error)
-        return [CheckResult("stack", "failed", message)]
+    except SentimentError as error:
+        return [CheckResult("stack", "failed", str(error))]
     if record is None:
         return _stack_programs(settings)
     from sentiment_cli.stack.health import check_part
@@ -184,11 +184,9 @@ def _prefect(settings: TrainSettings) -> CheckResult:
 def _answers(name: str, url: str, variable: str) -> CheckResult:
     advice = f"Start it, or correct {variable}."
     try:
-        response = httpx.get(url, timeout=_TIMEOUT_SECONDS)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return CheckResult(name, "failed", f"{url}: {error}", advice)
-    if response.is_error:
-        return CheckResult(name, "failed", f"{url} answers {response.status_code}", advice)
+        fetch(url, timeout_seconds=_TIMEOUT_SECONDS)
+    except SentimentError as error:
+        return CheckResult(name, "failed", str(error), advice)
     return CheckResult(name, "ok", url.partition("/api/")[0])
 
 
@@ -204,8 +202,6 @@ def _champion(settings: TrainSettings) -> CheckResult:
             return CheckResult("champion", "note", f"there is no {name} yet", advice)
         registry.load(version)
     except Exception as error:  # noqa: BLE001 - whatever is wrong is the finding
-        if message := describe_mistake(error):
-            return CheckResult("champion", "failed", f"{name}: {message}")
         detail = (str(error) or type(error).__name__).splitlines()[0]
         return CheckResult("champion", "failed", f"{name}: {detail}")
     return CheckResult("champion", "ok", f"{name} is version {version}, and its model is sound")

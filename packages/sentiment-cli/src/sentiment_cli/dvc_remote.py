@@ -9,9 +9,13 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
+from sentiment_core.errors import SentimentError
 from sentiment_core.files import write_atomically
+
+if TYPE_CHECKING:
+    from sentiment_core.store_settings import StoreSettings
 
 _CONFIG: Final = Path(".dvc/config")
 _LOCAL_CONFIG: Final = Path(".dvc/config.local")
@@ -21,6 +25,14 @@ _OPTIONS: Final = {
     "secret_access_key": "AWS_SECRET_ACCESS_KEY",
     "region": "AWS_DEFAULT_REGION",
 }
+_FIELDS: Final = {
+    "endpointurl": "endpoint",
+    "access_key_id": "aws_access_key_id",
+    "secret_access_key": "aws_secret_access_key",
+    "session_token": "aws_session_token",
+    "region": "aws_default_region",
+}
+"""Options of a remote, and what `StoreSettings` calls them."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +48,15 @@ class DvcRemote:
         """Where it is."""
         return self.options.get("url", "")
 
-    def has(self, md5: str) -> bool:
+    def has(self, md5: str, settings: "StoreSettings") -> bool:
         """Ask whether a file is there.
 
         Parameters
         ----------
         md5 : str
             Its digest, which is its name.
+        settings : StoreSettings
+            Endpoint and keys, where the remote does not say its own.
 
         Returns
         -------
@@ -52,25 +66,23 @@ class DvcRemote:
         name = f"files/md5/{md5[:2]}/{md5[2:]}"
         if "://" not in self.url:
             return (self.project / _CONFIG.parent / self.url / name).is_file()
-        return self.url.startswith("s3://") and self._bucket_has(name)
+        return self.url.startswith("s3://") and self._bucket_has(name, settings)
 
-    def _bucket_has(self, name: str) -> bool:
-        from botocore.exceptions import BotoCoreError, ClientError
+    def _bucket_has(self, name: str, settings: "StoreSettings") -> bool:
+        from sentiment_core.object_store import S3Store
 
-        from sentiment_core.object_store import s3_client, split_s3_uri
-
-        bucket, prefix = split_s3_uri(self.url)
+        own: dict[str, Any] = {
+            field: self.options[option]
+            for option, field in _FIELDS.items()
+            if option in self.options
+        }
+        if "aws_access_key_id" in own:
+            own.setdefault("aws_session_token", None)  # that of the other keys does not belong here
         try:
-            client = s3_client(
-                attempts=1,
-                endpoint=self.options.get("endpointurl"),
-                key=self.options.get("access_key_id"),
-                secret=self.options.get("secret_access_key"),
-            )
-            client.head_object(Bucket=bucket, Key=f"{prefix}/{name}".lstrip("/"))
-        except (BotoCoreError, ClientError):
+            store = S3Store(self.url, settings.model_validate(settings.model_dump() | own))
+            return any(item.key == name for item in store.list(name))
+        except SentimentError:
             return False
-        return True
 
 
 def default_remote(project: Path) -> DvcRemote | None:

@@ -1,8 +1,9 @@
 """How errors reach the user: one plain sentence on stderr, and an exit code."""
 
+import errno
 import os
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import typer
 from typer.core import TyperGroup
@@ -19,23 +20,21 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3
 
 
-_REMOTE_LIBRARIES: Final = ("boto3", "botocore", "httpx", "mlflow", "prefect", "requests",
-                            "sqlalchemy", "urllib3")  # fmt: skip
+EXIT_CODES: Final[dict[str, ExitCode]] = {
+    SentimentError.code: ExitCode.ERROR,
+    UnreachableError.code: ExitCode.UNREACHABLE,
+}
+"""By the code of an error; one that is not listed ends as the class that it derives from."""
 
-
-_NO_ANSWER: Final = ("Connection refused", "Max retries exceeded", "timed out", "ConnectError")
+_USAGE_ERROR: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
+"""Typer's own, which it shows itself; it publishes no name for the class."""
 
 
 class PlainErrorsGroup(TyperGroup):
-    """Turns expected exceptions of any command into one sentence."""
+    """Ends a command that failed with one sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
-
-        Parameters
-        ----------
-        ctx : Context
-            Of the command line.
 
         Returns
         -------
@@ -45,46 +44,57 @@ class PlainErrorsGroup(TyperGroup):
         Raises
         ------
         Exit
-            With a code other than zero after an expected error.
+            With a code other than zero after an error.
         """
         try:
             with interruption.guard():
                 return super().invoke(ctx)
-        except UnreachableError as error:
-            raise _fail(str(error), ExitCode.UNREACHABLE) from error
         except SentimentError as error:
-            raise _fail(str(error), ExitCode.ERROR) from error
+            raise _fail(str(error), exit_code(type(error))) from error
+        except (typer.Exit, typer.Abort, _USAGE_ERROR):
+            raise
         except BrokenPipeError:
             raise  # the reader has seen enough; the runner ends the process quietly
         except Exception as error:
             if os.environ.get("SENTIMENT_DEBUG"):
                 raise
-            # Imported here, as the libraries that it knows are slow to import.
-            from sentiment_cli.foreign_errors import describe_mistake
-
-            if message := describe_mistake(error):
-                raise _fail(message, ExitCode.ERROR) from error
-            if not _is_remote(error):
-                raise
-            raise _fail(_describe_remote(error), ExitCode.UNREACHABLE) from error
+            raise _fail(_describe_foreign(error), ExitCode.ERROR) from error
 
 
-def _is_remote(error: Exception) -> bool:
-    library = type(error).__module__.partition(".")[0]
-    return library in _REMOTE_LIBRARIES or isinstance(error, ConnectionError | TimeoutError)
+def exit_code(error: type[SentimentError]) -> ExitCode:
+    """Look up how a command ends after an error.
+
+    Parameters
+    ----------
+    error : type of SentimentError
+        Its class.
+
+    Returns
+    -------
+    ExitCode
+        As `EXIT_CODES` says.
+    """
+    codes = (cls.code for cls in error.__mro__ if issubclass(cls, SentimentError))
+    return next(EXIT_CODES[code] for code in codes if code in EXIT_CODES)
 
 
-def _describe_remote(error: Exception) -> str:
-    servers = [
-        f"{name}={os.environ[name]}"
-        for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "MLFLOW_S3_ENDPOINT_URL")
-        if os.environ.get(name)
-    ]
-    what = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    if any(sign in what for sign in _NO_ANSWER):
-        what = "A server does not answer"
-    where = f" ({', '.join(servers)})" if servers else ""
-    return f"{what.rstrip('.')}{where}. Run `sentiment-cli doctor` to see what is down."
+def _describe_foreign(error: Exception) -> str:
+    """Say what an error of a library means: a file of the user's, or else a fault of ours."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        remedy = (
+            " State, downloads and models are kept in SENTIMENT_HOME: set it to a folder that you "
+            "may write to."
+        )
+        return f"{error.filename}: {error.strerror}.{remedy if _is_forbidden(error) else ''}"
+    what = next(iter(str(error).strip().splitlines()), "")
+    return (
+        f"{': '.join(filter(None, [type(error).__name__, what.rstrip('.')]))}. This is a fault of "
+        "the program: set SENTIMENT_DEBUG=1 and repeat the command to see where."
+    )
+
+
+def _is_forbidden(error: OSError) -> bool:
+    return error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def _fail(message: str, code: ExitCode) -> typer.Exit:

@@ -4,15 +4,13 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
-from sentiment_core.errors import SentimentError
+from sentiment_core.errors import InputError
 
 _UNLIMITED: Final = 100_000  # columns: no table is wider
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for scripts.")]
 
 
 def print_json(value: object) -> None:
@@ -42,7 +40,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     title : str
         Heading.
     columns : sequence of str
-        Names of the columns.
+        What stands above each column.
     rows : sequence of sequence of str
         Cells; printed as they are.
     """
@@ -68,17 +66,17 @@ def confirm(question: str) -> None:
     Parameters
     ----------
     question : str
-        To be answered with y or n.
+        One that y or n answers.
 
     Raises
     ------
-    SentimentError
+    InputError
         If nobody is there to answer.
     Abort
         If the answer is no.
     """
     if not sys.stdin.isatty():
-        raise SentimentError(f"{question} Nobody can answer here: say yes with --yes.")
+        raise InputError(f"{question} Nobody can answer here: say yes with --yes.")
     typer.echo(f"{question} [y/N]: ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise typer.Abort

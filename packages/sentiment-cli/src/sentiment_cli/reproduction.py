@@ -17,9 +17,10 @@ from typing import Any, Final
 import yaml
 
 from sentiment_cli.dvc_remote import default_remote
-from sentiment_core.errors import SentimentError
+from sentiment_core.errors import NotFoundError, RunError
 from sentiment_core.params import Params, parse_params
 from sentiment_core.registry_names import SCORER_DIGEST_TAG
+from sentiment_core.store_settings import StoreSettings
 from sentiment_train.registry import Registry, VersionInfo
 from sentiment_train.tracking import DATA_MD5_TAG, DATA_PATH_TAG, GIT_DIRTY_TAG
 
@@ -32,10 +33,6 @@ _NOT_INHERITED: Final = (
 
 
 _PARAMS_FILE: Final = "reproduced.yaml"
-
-
-class ReproductionError(SentimentError):
-    """A version cannot be made again."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,9 @@ class Verification:
     actual_digest: str
 
 
-def find_recipe(registry: Registry, info: VersionInfo, project: Path) -> Recipe:
+def find_recipe(
+    registry: Registry, info: VersionInfo, project: Path, store: StoreSettings
+) -> Recipe:
     """Read how a version was made, and where its data is to be had.
 
     Parameters
@@ -73,6 +72,8 @@ def find_recipe(registry: Registry, info: VersionInfo, project: Path) -> Recipe:
         The version.
     project : Path
         The repository; its commit says whether DVC tracks the data.
+    store : StoreSettings
+        Endpoint and keys, where DVC's remote does not say its own.
 
     Returns
     -------
@@ -81,20 +82,20 @@ def find_recipe(registry: Registry, info: VersionInfo, project: Path) -> Recipe:
 
     Raises
     ------
-    ReproductionError
+    NotFoundError
         If the run does not tell the commit or the data.
     """
     run = registry.run_record(info)
     commit = run.tags.get("git.commit")
     if not commit or DATA_MD5_TAG not in run.tags:
-        raise ReproductionError(
+        raise NotFoundError(
             f"The run of version {info.version} does not tell its commit and data: it was not "
             "trained in a git repository."
         )
     params = _params_of_run(run.params)
     path = run.tags[DATA_PATH_TAG]
     md5 = run.tags[DATA_MD5_TAG]
-    data_commands, notes = _data_commands(project, commit, path, md5, params.data.source)
+    data_commands, notes = _data_commands(project, commit, path, md5, params.data.source, store)
     return Recipe(
         version=info.version,
         commit=commit,
@@ -114,13 +115,13 @@ def find_recipe(registry: Registry, info: VersionInfo, project: Path) -> Recipe:
 
 
 def _data_commands(
-    project: Path, commit: str, path: str, md5: str, source: str
+    project: Path, commit: str, path: str, md5: str, source: str, store: StoreSettings
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the commands that bring the data back, each only where it can; and what to know."""
     target = shlex.quote(path)
     tracked = _is_tracked(project, commit, path, md5)
     remote = default_remote(project) if tracked else None
-    if remote and remote.has(md5):
+    if remote and remote.has(md5, store):
         return (f"dvc pull -r {shlex.quote(remote.name)} {target}",), ()
     if tracked and _cached(project, md5).is_file():
         return (f"dvc checkout {target}",), ()
@@ -163,11 +164,6 @@ def _cached(project: Path, md5: str) -> Path:
 def params_as_yaml(recipe: Recipe) -> str:
     """Render the parameters of a recipe as a parameter file.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Of a version.
-
     Returns
     -------
     str
@@ -186,7 +182,7 @@ def verify(recipe: Recipe, project: Path, on_progress: Callable[[str], None]) ->
     project : Path
         The repository that holds the commit, and perhaps the data or DVC's cache of it.
     on_progress : callable
-        Is told the steps.
+        Takes the name of each step.
 
     Returns
     -------
@@ -195,8 +191,10 @@ def verify(recipe: Recipe, project: Path, on_progress: Callable[[str], None]) ->
 
     Raises
     ------
-    ReproductionError
-        If the commit or the data is not to be had, or the training fails.
+    NotFoundError
+        If the data is not to be had.
+    RunError
+        If the commit is not to be had, or the training fails.
     """
     with tempfile.TemporaryDirectory(prefix="sentiment-reproduce-") as name:
         clone = Path(name, "clone")
@@ -237,7 +235,7 @@ def _fetch_data(recipe: Recipe, project: Path, clone: Path) -> Path:
     if recipe.params["data"]["source"] != "csv":
         _cli(clone, "prepare-data", "--force", "--output", str(target))
     if not _has_digest(target, md5):
-        raise ReproductionError(
+        raise NotFoundError(
             f"The data of version {recipe.version} ({recipe.data_path}, MD5 {md5}) is not here: "
             f"`sentiment-cli reproduce {recipe.version}` says where it is to be had."
         )
@@ -268,5 +266,5 @@ def _run(command: list[str], folder: Path) -> str:
     )
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
-        raise ReproductionError(f"`{' '.join(command[:4])} …` failed: {lines[-1]}")
+        raise RunError(f"`{' '.join(command[:4])} …` failed: {lines[-1]}")
     return result.stdout

@@ -1,18 +1,29 @@
-"""Where the local stack keeps its state, and on which ports it listens."""
+"""The settings of the command line: read by its commands, and passed on from there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableSetting
 
+from sentiment_core.environment import load_environment
+from sentiment_core.errors import SettingsError
 from sentiment_core.registry_names import DEFAULT_HOME
+from sentiment_core.store_settings import StoreSettings
+from sentiment_train.runtime import configure_runtime
+from sentiment_train.settings import TrainSettings
+
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 class StackSettings(BaseSettings):
     """Each field is the environment variable STACK_ and its name, in capitals."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STACK_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="STACK_", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     home: Path = Field(
@@ -52,10 +63,78 @@ class StackSettings(BaseSettings):
         dict of str to str
             Secrets included.
         """
-        ports = {f"STACK_{part.upper()}_PORT": str(port) for part, port in self.ports.items()}
+        values = {name: getattr(self, name) for name in type(self).model_fields}
         return {
-            "STACK_HOME": str(self.folder),
-            **ports,
-            "STACK_S3_ACCESS_KEY": self.s3_access_key,
-            "STACK_S3_SECRET_KEY": self.s3_secret_key.get_secret_value(),
+            f"STACK_{name.upper()}": _revealed(value)
+            for name, value in (values | {"home": self.folder}).items()
         }
+
+
+_CLASSES: Final[tuple[type[BaseSettings], ...]] = (TrainSettings, StoreSettings, StackSettings)
+
+
+def read_settings(cls: type[Settings]) -> Settings:
+    """Read settings from the environment, ``.env`` and the files of secrets; for commands.
+
+    Parameters
+    ----------
+    cls : type of BaseSettings
+        Which settings.
+
+    Returns
+    -------
+    BaseSettings
+        An instance of `cls`.
+
+    Raises
+    ------
+    SettingsError
+        If a value cannot be used.
+    """
+    load_environment(*_CLASSES)
+    with _mapped_errors(cls):
+        return cls()
+
+
+def configure(*, needs_home: bool = True) -> TrainSettings:
+    """Read the settings of the training package and prepare this process for its libraries.
+
+    Parameters
+    ----------
+    needs_home : bool, default True
+        Make the folder of the state; a diagnosis does without.
+
+    Returns
+    -------
+    TrainSettings
+        The settings.
+
+    Raises
+    ------
+    SentimentError
+        If a value, or the folder of the state, cannot be used.
+    """
+    load_environment(*_CLASSES)
+    with _mapped_errors(TrainSettings):
+        return configure_runtime(needs_home=needs_home)
+
+
+@contextmanager
+def _mapped_errors(cls: type[BaseSettings]) -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        problem = error.errors()[0]
+        prefix = cls.model_config.get("env_prefix", "")
+        name = "".join([prefix, *(str(part) for part in problem["loc"][:1])]).upper()
+        value = problem["input"]
+        given = f"{name}={value}" if isinstance(value, str | int | float) else name
+        raise SettingsError(
+            f"{given}: {problem['msg']}. Correct the variable, or its line in .env."
+        ) from error
+    except UnreadableSetting as error:
+        raise SettingsError(f"{error}: correct the variable, or its line in .env.") from error
+
+
+def _revealed(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -13,18 +13,18 @@ _ALL_DONE: Final = "The training had finished: see `sentiment-cli list-versions`
 
 
 class TrainingWatch(logging.Handler):
-    """Tells each step of a training, prints its warnings, and knows what remains of it.
+    """Shows each step of a training, prints its warnings, and knows what remains of it.
 
     Parameters
     ----------
-    tell : callable
+    show_step : callable
         Takes what is being done just now.
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, show_step: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
         self.finished = False
-        self._tell = tell
+        self._show_step = show_step
         self._touched_the_registry = False
 
     def __enter__(self) -> Self:
@@ -54,7 +54,7 @@ class TrainingWatch(logging.Handler):
         if record.levelno >= logging.WARNING:
             typer.secho(f"Warning: {record.getMessage()}", err=True, fg="yellow")
         else:
-            self._tell(record.getMessage())
+            self._show_step(record.getMessage())
 
     def remains(self) -> str:
         """Say what an interrupted training leaves behind.

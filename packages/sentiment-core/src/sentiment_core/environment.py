@@ -57,12 +57,13 @@ def load_environment(
 
 def _variables(settings: tuple[type[BaseSettings], ...]) -> Iterator[str]:
     for cls in settings:
+        prefix = cls.model_config.get("env_prefix", "")
         for name, field in cls.model_fields.items():
             alias = field.validation_alias
             if isinstance(alias, AliasChoices):
                 yield from (choice for choice in alias.choices if isinstance(choice, str))
             else:
-                yield (alias if isinstance(alias, str) else name).upper()
+                yield (alias if isinstance(alias, str) else prefix + name).upper()
 
 
 def _read(name: str, path: Path) -> str:

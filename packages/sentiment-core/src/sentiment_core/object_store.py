@@ -54,6 +54,13 @@ LIBRARY_ERRORS: Final[dict[str, type[SentimentError]]] = {
 }
 """What errors of botocore mean that come without an answer; all others: the store is away."""
 
+_KEYS: Final = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_REMEDIES: Final = {
+    "NoCredentialsError": f"There are no keys for {{place}} ({{what}}): set {_KEYS}.",
+    "PartialCredentialsError": f"There is half a key for {{place}} ({{what}}): set both {_KEYS}.",
+    "ProfileNotFound": "{error} ({what}): correct AWS_PROFILE.",
+}
+
 
 class ObjectInfo(NamedTuple):
     """An object of a store."""
@@ -366,10 +373,13 @@ def s3_client(settings: "StoreSettings", *, attempts: int = 2) -> "S3Client":
     Raises
     ------
     SettingsError
-        If the endpoint is no address.
+        If the endpoint is no address, or the profile does not exist.
+    DeniedError
+        If there is only half a key.
     """
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
     secret, token = settings.aws_secret_access_key, settings.aws_session_token
     try:
@@ -389,6 +399,8 @@ def s3_client(settings: "StoreSettings", *, attempts: int = 2) -> "S3Client":
                 response_checksum_validation="when_required",
             ),
         )
+    except BotoCoreError as error:
+        raise map_s3_error(error, "a client", settings) from error
     except ValueError as error:
         raise SettingsError(f"MLFLOW_S3_ENDPOINT_URL={settings.endpoint}: {error}.") from error
 
@@ -446,17 +458,17 @@ def map_s3_error(error: Exception, what: str, settings: "StoreSettings") -> Sent
         cls = S3_ERRORS.get(code) or _class_of_status(status)
         detail = code or str(status)
     else:
-        cls = LIBRARY_ERRORS.get(type(error).__name__, UnreachableError)
+        name = type(error).__name__
+        cls = LIBRARY_ERRORS.get(name, UnreachableError)
+        if remedy := _REMEDIES.get(name):
+            return cls(remedy.format(error=error, place=place, what=what))
         detail = next(iter(str(error).splitlines()), "") or type(error).__name__
     if cls is NotFoundError:
         return cls(f"{place} has no {what} ({detail}).")
     if cls is DeniedError:
         key = settings.aws_access_key_id
         refused = f"refuses the key {key}" if key else "has been given no key"
-        return cls(
-            f"{place} {refused} for {what} ({detail}): check AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY."
-        )
+        return cls(f"{place} {refused} for {what} ({detail}): check {_KEYS}.")
     if cls is UnreachableError:
         return cls(f"The store {place} does not answer for {what} ({detail}).")
     return cls(f"{place} refuses {what} ({detail}).")

@@ -5,15 +5,12 @@ is written after the files, so it never names a version that is not whole.
 """
 
 import logging
-from pathlib import Path
-from typing import Final, Protocol
-from urllib.parse import unquote, urlparse
+from typing import Final
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
-from sentiment_core.errors import SentimentError
-from sentiment_core.files import write_atomically
+from sentiment_core.errors import ConflictError
 from sentiment_core.model_package import PACKAGE_FILES, load_package
-from sentiment_core.object_store import s3_client, split_s3_uri
+from sentiment_core.object_store import ObjectStore
 from sentiment_train.registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -21,87 +18,7 @@ logger = logging.getLogger(__name__)
 _MAX_ROUNDS: Final = 10
 
 
-class ExportError(SentimentError):
-    """The champion cannot be exported."""
-
-
-class ExportTarget(Protocol):
-    """A place for files."""
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file whole, or not at all.
-
-        Parameters
-        ----------
-        name : str
-            Relative path with slashes.
-        content : bytes
-            Replaces an older file.
-        """
-        ...
-
-
-class FolderTarget:
-    """A folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Is created.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def write(self, name: str, content: bytes) -> None:  # noqa: D102 - as in the protocol
-        write_atomically(self._folder / name, content)
-
-
-class S3Target:
-    """A prefix of a bucket.
-
-    Parameters
-    ----------
-    uri : str
-        ``s3://bucket/prefix``; the bucket exists.
-    """
-
-    def __init__(self, uri: str) -> None:
-        self._bucket, self._prefix = split_s3_uri(uri)
-        self._client = s3_client()
-
-    def write(self, name: str, content: bytes) -> None:  # noqa: D102 - as in the protocol
-        key = f"{self._prefix}/{name}".lstrip("/")
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
-
-
-def open_target(uri: str) -> ExportTarget:
-    """Open the place that an address names.
-
-    Parameters
-    ----------
-    uri : str
-        ``s3://bucket/prefix``, ``file:///folder`` or a path.
-
-    Returns
-    -------
-    ExportTarget
-        Nothing is written yet.
-
-    Raises
-    ------
-    ExportError
-        If addresses of that kind cannot be written.
-    """
-    parsed = urlparse(uri)
-    if parsed.scheme == "s3":
-        return S3Target(uri)
-    if parsed.scheme in {"", "file"}:
-        return FolderTarget(Path(unquote(parsed.path)))
-    raise ExportError(f"MODEL_EXPORT_URI={uri}: only s3://, file:// and paths can be written.")
-
-
-def export_champion(registry: Registry, target: ExportTarget) -> str | None:
+def export_champion(registry: Registry, store: ObjectStore) -> str | None:
     """Export the version that is champion now, and let the pointer name it.
 
     Of several exports at once the last one to look wins, and it sees the true champion.
@@ -110,7 +27,7 @@ def export_champion(registry: Registry, target: ExportTarget) -> str | None:
     ----------
     registry : Registry
         Has the champion.
-    target : ExportTarget
+    store : ObjectStore
         Where it goes; the registered model's name is the first folder.
 
     Returns
@@ -120,10 +37,12 @@ def export_champion(registry: Registry, target: ExportTarget) -> str | None:
 
     Raises
     ------
-    ExportError
+    ConflictError
         If the champion keeps changing.
-    ScorerError
+    ScorerError, NotFoundError
         If the champion cannot be read.
+    DeniedError, RefusedError, UnreachableError
+        If the registry or the store does not answer, or not this caller.
     """
     exported = None
     for _ in range(_MAX_ROUNDS):
@@ -132,16 +51,16 @@ def export_champion(registry: Registry, target: ExportTarget) -> str | None:
             return exported
         if champion is None:
             return None
-        _export_version(registry, champion, target)
+        _export_version(registry, champion, store)
         exported = champion
-    raise ExportError(f"The champion of {registry.name} keeps changing: export it again.")
+    raise ConflictError(f"The champion of {registry.name} keeps changing: export it again.")
 
 
-def _export_version(registry: Registry, version: str, target: ExportTarget) -> None:
+def _export_version(registry: Registry, version: str, store: ObjectStore) -> None:
     with registry.package(version) as folder:
         package = load_package(folder)
         for name in PACKAGE_FILES:
-            target.write(f"{registry.name}/{version}/{name}", (folder / name).read_bytes())
+            store.put(f"{registry.name}/{version}/{name}", (folder / name).read_bytes())
     pointer = ChampionPointer(
         name=registry.name,
         version=version,
@@ -149,5 +68,5 @@ def _export_version(registry: Registry, version: str, target: ExportTarget) -> N
         package=version,
         scorer_sha256=package.scorer.digest,
     )
-    target.write(f"{registry.name}/{POINTER_FILE}", pointer.to_json().encode())
+    store.put(f"{registry.name}/{POINTER_FILE}", pointer.to_json().encode())
     logger.info("Exported %s version %s", registry.name, version)

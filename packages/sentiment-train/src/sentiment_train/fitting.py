@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sentiment_core.conversion import scorer_from_pipeline
-from sentiment_core.errors import DataError, SentimentError
+from sentiment_core.errors import DataError, ParityError
 from sentiment_core.params import Params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.scorer import LinearScorer
@@ -16,10 +16,6 @@ logger = logging.getLogger(__name__)
 
 _PARITY_ROWS: Final = 200
 _PARITY_TOLERANCE: Final = 1e-9
-
-
-class ParityError(SentimentError):
-    """The portable scorer does not predict what scikit-learn predicts."""
 
 
 def fit_scorer(train: pd.DataFrame, params: Params) -> LinearScorer:

@@ -1,11 +1,13 @@
 """What MLflow's errors mean here: the one place that looks at its codes."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 
 from sentiment_core.errors import (
     ConflictError,
@@ -14,8 +16,11 @@ from sentiment_core.errors import (
     NotFoundError,
     RefusedError,
     SentimentError,
+    SettingsError,
     UnreachableError,
 )
+from sentiment_core.object_store import map_s3_error
+from sentiment_core.store_settings import StoreSettings
 
 MLFLOW_ERRORS: Final[dict[str, type[SentimentError]]] = {
     "RESOURCE_DOES_NOT_EXIST": NotFoundError,
@@ -50,29 +55,65 @@ _ADVICE: Final[dict[type[SentimentError], str]] = {
     RefusedError: "Check MLFLOW_TRACKING_URI.",
 }
 _MAX_DETAIL: Final = 300
+_NOT_WRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 @contextmanager
 def mapped_mlflow_errors() -> Iterator[None]:
-    """Turn errors of MLflow, and of what it reaches its server and database with, into ours.
+    """Turn errors of MLflow, and of what it reaches its server, database and store with, into ours.
 
     Raises
     ------
     SentimentError
-        See `MLFLOW_ERRORS`.
+        See `MLFLOW_ERRORS`, and `sentiment_core.object_store.S3_ERRORS` where MLflow keeps its
+        artifacts in a bucket.
     """
+    try:
+        yield
+    except Exception as error:
+        mapped = _map(error)
+        if mapped is None:
+            raise
+        raise mapped from error
+
+
+def _map(error: Exception) -> SentimentError | None:
+    # Imported here: an error is the first that needs them.
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
     from requests.exceptions import RequestException
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-    try:
-        yield
-    except MlflowException as error:
+    if isinstance(error, UnsupportedModelRegistryStoreURIException):
+        return SettingsError(
+            f"MLFLOW_TRACKING_URI={mlflow.get_tracking_uri()} is no address of an MLflow server: "
+            "begin it with http://."
+        )
+    if isinstance(error, MlflowException | SQLAlchemyError) and _is_not_writable(error):
+        database = mlflow.get_tracking_uri().removeprefix("sqlite:///")
+        return DeniedError(
+            f"Cannot write to the database {database}: set SENTIMENT_HOME to a folder that you "
+            "may write to, or MLFLOW_TRACKING_URI to a server."
+        )
+    if isinstance(error, MlflowException):
         cls = MLFLOW_ERRORS.get(error.error_code, RefusedError)
-        raise cls(_describe(cls, error)) from error
-    except IntegrityError as error:
-        raise ConflictError(_describe(ConflictError, error)) from error
-    except (RequestException, SQLAlchemyError) as error:
-        raise UnreachableError(_describe(UnreachableError, error)) from error
+        return cls(_describe(cls, error))
+    if isinstance(error, IntegrityError):
+        return ConflictError(_describe(ConflictError, error))
+    if isinstance(error, RequestException | SQLAlchemyError):
+        return UnreachableError(_describe(UnreachableError, error))
+    if isinstance(error, BotoCoreError | ClientError | Boto3Error):
+        # MLflow reads the same variables.
+        return map_s3_error(error, "artifact of MLflow", StoreSettings())
+    return None
+
+
+def _is_not_writable(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, sqlite3.OperationalError):
+            return error.sqlite_errorcode & 0xFF in _NOT_WRITABLE  # the rest tells the variant
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _describe(cls: type[SentimentError], error: Exception) -> str:

@@ -13,16 +13,15 @@ from typing import Final, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 from sentiment_core.dataset import text_fingerprints
-from sentiment_core.errors import ScorerError
+from sentiment_core.errors import NotFoundError, ScorerError
 from sentiment_core.evaluation import evaluate, is_better
 from sentiment_core.model_package import load_package
 from sentiment_core.params import MetricName
 from sentiment_core.scorer import LinearScorer
-from sentiment_train.registry import NOT_FOUND_CODES, Registry
+from sentiment_train.registry import Registry
 from sentiment_train.results import Decision, Verdict
 from sentiment_train.training_rows import read_training_rows
 
@@ -95,9 +94,7 @@ class Judge:
             with self._registry.package(version) as folder:
                 scorer = load_package(folder).scorer
                 trained_on = read_training_rows(folder)
-        except (ScorerError, FileNotFoundError, MlflowException) as error:
-            if isinstance(error, MlflowException) and error.error_code not in NOT_FOUND_CODES:
-                raise
+        except (ScorerError, NotFoundError) as error:
             reason = f"version {version} cannot be read ({error})"
             return Comparison(version, self.candidate_score(), None, reason)
         rows, remark = self._fair_rows(trained_on)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,9 +10,14 @@ from typing import Final
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
-from sentiment_core.errors import SentimentError
+from sentiment_core.errors import (
+    AliasNotSetError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    NotReadyError,
+)
 from sentiment_core.model_package import ModelPackage, load_package
 from sentiment_core.registry_names import (
     CHALLENGER,
@@ -21,14 +26,10 @@ from sentiment_core.registry_names import (
     PREVIOUS,
     SCORER_DIGEST_TAG,
 )
+from sentiment_train.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.results import LoggedModel
 
-NOT_FOUND_CODES: Final = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 _PAGE: Final = 1000
-
-
-class RegistryError(SentimentError):
-    """The registry has no such model, version or alias, or refuses a change."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class RunRecord:
 class Registry:
     """One registered model.
 
+    Every method raises UnreachableError if the registry or its store does not answer, and
+    DeniedError or RefusedError if it does not answer this caller.
+
     Parameters
     ----------
     name : str
@@ -64,7 +68,8 @@ class Registry:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._client = MlflowClient()
+        with mapped_mlflow_errors():
+            self._client = MlflowClient()
 
     def register(self, model: LoggedModel) -> str:
         """Register a logged model as a new version, without any alias.
@@ -81,14 +86,12 @@ class Registry:
         str
             The version.
         """
-        try:
+        with suppress(ConflictError), mapped_mlflow_errors():
             self._client.create_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
         existing = self.version_of_run(model.run_id)
         return existing.version if existing else str(self._create_version(model).version)
 
+    @mapped_mlflow_errors()
     def _create_version(self, model: LoggedModel) -> ModelVersion:
         return self._client.create_model_version(
             self.name,
@@ -98,6 +101,7 @@ class Registry:
             tags={SCORER_DIGEST_TAG: model.scorer_digest},
         )
 
+    @mapped_mlflow_errors()
     def version_of_run(self, run_id: str) -> VersionInfo | None:
         """Find the version that a run registered.
 
@@ -115,6 +119,7 @@ class Registry:
         mine = [version for version in found if version.name == self.name]
         return _version_info(mine[0], self.aliases()) if mine else None
 
+    @mapped_mlflow_errors()
     def versions(self) -> list[VersionInfo]:
         """List all versions.
 
@@ -146,12 +151,11 @@ class Registry:
             Empty if the model does not exist.
         """
         try:
-            # Searches return versions without their aliases.
-            aliases = self._client.get_registered_model(self.name).aliases
-        except MlflowException as error:
-            if error.error_code in NOT_FOUND_CODES:
-                return {}
-            raise
+            with mapped_mlflow_errors():
+                # Searches return versions without their aliases.
+                aliases = self._client.get_registered_model(self.name).aliases
+        except NotFoundError:
+            return {}
         return {alias: str(version) for alias, version in aliases.items()}
 
     def champion(self) -> str | None:
@@ -173,21 +177,20 @@ class Registry:
 
         Raises
         ------
-        RegistryError
+        NotFoundError
             If there is none; the message lists what there is.
         """
         aliases = self.aliases()
         number = aliases.get(reference.removeprefix("@"), reference)
         try:
-            return _version_info(self._client.get_model_version(self.name, number), aliases)
-        except MlflowException as error:
-            if error.error_code not in {*NOT_FOUND_CODES, "INVALID_PARAMETER_VALUE"}:
-                raise
-        known = ", ".join(f"@{alias}" for alias in sorted(aliases)) or "none"
-        raise RegistryError(
-            f"{self.name} has no version or alias {reference!r} (aliases: {known}). "
-            "See `sentiment-cli list-versions`."
-        )
+            with mapped_mlflow_errors():
+                return _version_info(self._client.get_model_version(self.name, number), aliases)
+        except (NotFoundError, InputError) as error:
+            known = ", ".join(f"@{alias}" for alias in sorted(aliases)) or "none"
+            raise NotFoundError(
+                f"{self.name} has no version or alias {reference!r} (aliases: {known}). "
+                "See `sentiment-cli list-versions`."
+            ) from error
 
     def run_record(self, info: VersionInfo) -> RunRecord:
         """Read the run that made a version.
@@ -203,10 +206,9 @@ class Registry:
             Empty if the run was deleted.
         """
         try:
-            run = self._client.get_run(info.run_id)
-        except MlflowException as error:
-            if error.error_code not in {*NOT_FOUND_CODES, "INVALID_PARAMETER_VALUE"}:
-                raise
+            with mapped_mlflow_errors():
+                run = self._client.get_run(info.run_id)
+        except (NotFoundError, InputError):
             return RunRecord({}, {}, {}, None)
         digests = [
             item.dataset.digest
@@ -232,18 +234,20 @@ class Registry:
 
         Raises
         ------
-        RegistryError
-            If the version does not exist or the alias is not allowed.
+        NotFoundError
+            If the version does not exist.
+        InputError
+            If the alias is not allowed.
         """
         try:
-            self._client.set_registered_model_alias(self.name, alias, version)
-        except MlflowException as error:
-            if error.error_code in NOT_FOUND_CODES:
-                raise RegistryError(f"{self.name} has no version {version}.") from error
-            if error.error_code == "INVALID_PARAMETER_VALUE":
-                raise RegistryError(f"The registry refuses the alias: {error.message}.") from error
-            raise
+            with mapped_mlflow_errors():
+                self._client.set_registered_model_alias(self.name, alias, version)
+        except NotFoundError as error:
+            raise NotFoundError(f"{self.name} has no version {version}.") from error
+        except InputError as error:
+            raise InputError(f"The registry refuses the alias {alias!r}: {error}") from error
 
+    @mapped_mlflow_errors()
     def delete_alias(self, alias: str) -> None:
         """Remove an alias; the version stays.
 
@@ -254,13 +258,14 @@ class Registry:
 
         Raises
         ------
-        RegistryError
+        AliasNotSetError
             If it does not.
         """
         if alias not in self.aliases():
-            raise RegistryError(f"{self.name} has no alias {alias!r}.")
+            raise AliasNotSetError(f"{self.name} has no alias {alias!r}.")
         self._client.delete_registered_model_alias(self.name, alias)
 
+    @mapped_mlflow_errors()
     def set_tags(self, version: str, tags: dict[str, str]) -> None:
         """Write tags on a version.
 
@@ -286,17 +291,18 @@ class Registry:
 
         Raises
         ------
-        RegistryError
+        NotReadyError
             If there is no previous champion.
         """
         aliases = self.aliases()
         former, restored = aliases.get(CHAMPION), aliases.get(PREVIOUS)
         if former is None or restored is None or former == restored:
-            raise RegistryError(f"{self.name} has no previous champion to roll back to.")
+            raise NotReadyError(f"{self.name} has no previous champion to roll back to.")
         self.load(restored)
         self._let_serve(restored)
         return former, restored
 
+    @mapped_mlflow_errors()
     def make_champion(self, version: str) -> None:
         """Let a version serve, and remember the former champion as `previous`.
 
@@ -309,7 +315,7 @@ class Registry:
 
         Raises
         ------
-        RegistryError
+        NotFoundError
             If it does not.
         """
         self._let_serve(version)
@@ -332,7 +338,7 @@ class Registry:
 
         Raises
         ------
-        RegistryError
+        NotFoundError
             If the version does not exist.
         """
         former = self.aliases().get(CHALLENGER)
@@ -362,6 +368,8 @@ class Registry:
         ------
         ScorerError
             If it is damaged or incomplete.
+        NotFoundError
+            If the version or its files do not exist.
         """
         with self.package(version) as folder:
             return load_package(folder)
@@ -379,14 +387,26 @@ class Registry:
         ------
         Path
             Folder of the package; deleted afterwards.
+
+        Raises
+        ------
+        NotFoundError
+            If the version or its files do not exist.
         """
         with tempfile.TemporaryDirectory() as folder:
-            yield Path(
-                mlflow.artifacts.download_artifacts(
-                    artifact_uri=f"models:/{self.name}/{version}/{PACKAGE_ARTIFACT}",
-                    dst_path=folder,
+            yield self._download(version, folder)
+
+    def _download(self, version: str, folder: str) -> Path:
+        source = f"models:/{self.name}/{version}/{PACKAGE_ARTIFACT}"
+        try:
+            with mapped_mlflow_errors():
+                return Path(
+                    mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=folder)
                 )
-            )
+        except FileNotFoundError as error:  # of a store that is a folder
+            raise NotFoundError(
+                f"The files of {self.name} version {version} are gone: {error.filename}."
+            ) from error
 
 
 def _version_info(version: ModelVersion, aliases: dict[str, str]) -> VersionInfo:

@@ -9,11 +9,12 @@ import mlflow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound
 
-from sentiment_core.errors import SentimentError
+from sentiment_core.errors import NotFoundError, RunError
 from sentiment_core.params import MetricName, Params
 from sentiment_core.registry_names import CHALLENGER, SCORER_DIGEST_TAG
+from sentiment_train.mlflow_errors import mapped_mlflow_errors
+from sentiment_train.prefect_errors import mapped_prefect_errors
 from sentiment_train.promotion import read_decision
 from sentiment_train.registry import Registry
 from sentiment_train.results import TrainingResult
@@ -23,10 +24,6 @@ from sentiment_train.tracking import find_run_of_flow
 DEPLOYMENT: Final = "sentiment-training/default"
 _POLL_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 20.0
-
-
-class RemoteRunError(SentimentError):
-    """The flow run on the worker did not start or did not succeed."""
 
 
 def run_remotely(
@@ -64,8 +61,12 @@ def run_remotely(
 
     Raises
     ------
-    RemoteRunError
-        If there is no deployment, or the run fails.
+    NotFoundError
+        If there is no deployment, or MLflow has no record of the run.
+    RunError
+        If the run fails.
+    UnreachableError
+        If Prefect or MLflow does not answer.
     """
     parameters = {
         "data_path": data_path,
@@ -75,9 +76,10 @@ def run_remotely(
         "mark_challenger": challenger,
     }
     try:
-        started: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0)
-    except ObjectNotFound as error:
-        raise RemoteRunError(
+        with mapped_prefect_errors():
+            started: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0)
+    except NotFoundError as error:
+        raise NotFoundError(
             f"The Prefect server has no deployment {DEPLOYMENT}: make it with "
             "`prefect --no-prompt deploy --all`."
         ) from error
@@ -85,10 +87,11 @@ def run_remotely(
     run = _wait(started, on_state)
     if run.state is None or not run.state.is_completed():
         message = run.state.message if run.state else None
-        raise RemoteRunError(f"{run.name} ended as {run.state_name}: {message or 'see its logs'}")
+        raise RunError(f"{run.name} ended as {run.state_name}: {message or 'see its logs'}")
     return _read_result(settings, str(run.id))
 
 
+@mapped_prefect_errors()
 def _wait(run: FlowRun, on_state: Callable[[str], None]) -> FlowRun:
     told = None
     doubtful_at = time.monotonic() + _PATIENCE_SECONDS
@@ -106,12 +109,13 @@ def _wait(run: FlowRun, on_state: Callable[[str], None]) -> FlowRun:
     return run
 
 
+@mapped_mlflow_errors()
 def _read_result(settings: TrainSettings, flow_run_id: str) -> TrainingResult:
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name(settings.mlflow_experiment_name)
     run = find_run_of_flow(str(experiment.experiment_id), flow_run_id) if experiment else None
     if run is None:
-        raise RemoteRunError(
+        raise NotFoundError(
             f"The run succeeded, but {settings.tracking_uri} has no record of it: does the worker "
             "log to the same MLflow?"
         )

@@ -7,10 +7,9 @@ import logging
 import os
 from pathlib import Path
 
-from dotenv import load_dotenv
-
-from sentiment_core.errors import SentimentError
-from sentiment_core.secret_files import read_secret_files
+from sentiment_core.environment import load_environment
+from sentiment_core.errors import SettingsError
+from sentiment_core.store_settings import StoreSettings
 from sentiment_train.settings import TrainSettings
 
 _QUIET_AND_PRIVATE = {
@@ -29,18 +28,12 @@ _QUIET_AND_PRIVATE = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
-_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-            "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")  # fmt: skip
-
-
-class HomeError(SentimentError):
-    """The folder of the state cannot be written to."""
-
 
 def configure_runtime(env_file: Path = Path(".env"), *, needs_home: bool = True) -> TrainSettings:
     """Read the settings and set what MLflow and Prefect read from the environment.
 
-    Variables that are already set win over `env_file`, and both over the defaults.
+    Variables that are already set win over `env_file`, which wins over the files that variables
+    with the suffix ``_FILE`` name, and all of them over the defaults.
 
     Parameters
     ----------
@@ -52,15 +45,15 @@ def configure_runtime(env_file: Path = Path(".env"), *, needs_home: bool = True)
     Returns
     -------
     TrainSettings
-        The deployment settings.
+        Of the same values that MLflow, Prefect and boto3 see.
 
     Raises
     ------
-    HomeError
-        If the folder of the state is needed and cannot be made.
+    SettingsError
+        If the file of a variable cannot be read, or if the folder of the state is needed and
+        cannot be made.
     """
-    load_dotenv(env_file)
-    read_secret_files(_SECRETS)
+    load_environment(TrainSettings, StoreSettings, env_file=env_file, environ=os.environ)
     # It asks for pip in the environment, which uv leaves out on purpose.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
     settings = TrainSettings()
@@ -78,7 +71,7 @@ def _make_home(home: Path) -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise HomeError(
+        raise SettingsError(
             f"Cannot make the folder {home} ({error.strerror}): set SENTIMENT_HOME to one that "
             "you may write to."
         ) from error

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sentiment_core.registry_names import (
@@ -23,6 +23,15 @@ class TrainSettings(BaseSettings):
     )
     mlflow_tracking_uri: str | None = Field(
         default=None, description="MLflow server; unset: an SQLite file in SENTIMENT_HOME."
+    )
+    mlflow_tracking_username: str | None = Field(
+        default=None, description="User of the MLflow server; read by MLflow itself."
+    )
+    mlflow_tracking_password: SecretStr | None = Field(
+        default=None, description="Password of that user; read by MLflow itself."
+    )
+    mlflow_tracking_token: SecretStr | None = Field(
+        default=None, description="Token of the MLflow server; read by MLflow itself."
     )
     mlflow_experiment_name: str = Field(
         default=DEFAULT_MODEL_NAME, min_length=1, description="Experiment of the training runs."

@@ -16,15 +16,11 @@ from typing import Final
 
 from filelock import FileLock
 
-from sentiment_core.errors import SentimentError, UnreachableError
+from sentiment_core.errors import RunError, UnreachableError
 from sentiment_train.ports import LOOPBACK, free_port
 from sentiment_train.settings import TrainSettings
 
 _START_TIMEOUT_SECONDS: Final = 120.0
-
-
-class PrefectStartError(SentimentError):
-    """The temporary Prefect server did not start."""
 
 
 class TemporaryPrefectServer:
@@ -68,7 +64,7 @@ class TemporaryPrefectServer:
 
         Raises
         ------
-        PrefectStartError
+        RunError
             If it exits or stays silent.
         """
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
@@ -76,7 +72,7 @@ class TemporaryPrefectServer:
             while not _answers(self.api_url):
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     self.stop()
-                    raise PrefectStartError(
+                    raise RunError(
                         f"The temporary Prefect server did not start; its log is {self._log}."
                     )
                 time.sleep(0.05)

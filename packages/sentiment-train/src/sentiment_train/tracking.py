@@ -16,11 +16,11 @@ import mlflow
 import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from sentiment_core.dataset import text_fingerprints
+from sentiment_core.errors import ConflictError
 from sentiment_core.evaluation import Evaluation
 from sentiment_core.model_package import write_package
 from sentiment_core.params import Params
@@ -29,8 +29,8 @@ from sentiment_core.scorer import LinearScorer
 from sentiment_core.split import Split
 from sentiment_train.data_checks import DataReport
 from sentiment_train.figures import draw_figures
+from sentiment_train.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.model_card import write_model_card
-from sentiment_train.registry import RegistryError
 from sentiment_train.results import LoggedModel
 from sentiment_train.settings import TrainSettings
 from sentiment_train.training_data import TrainingData
@@ -75,6 +75,7 @@ class TrainedModel:
         return self.data.params
 
 
+@mapped_mlflow_errors()
 def ensure_experiment(settings: TrainSettings) -> str:
     """Find or create the experiment of the training runs.
 
@@ -87,23 +88,28 @@ def ensure_experiment(settings: TrainSettings) -> str:
     -------
     str
         Id of the experiment.
+
+    Raises
+    ------
+    ConflictError
+        If an experiment of that name was deleted.
     """
     client = mlflow.MlflowClient()
     name = settings.mlflow_experiment_name
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return client.create_experiment(name, artifact_location=settings.artifact_location)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
+            with mapped_mlflow_errors():
+                return client.create_experiment(name, artifact_location=settings.artifact_location)
+        except ConflictError:
             # Another run created it in between.
             experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        raise RegistryError(f"The experiment {name} cannot be made: was it deleted in MLflow?")
+        raise ConflictError(f"The experiment {name} cannot be made: was it deleted in MLflow?")
     return str(experiment.experiment_id)
 
 
+@mapped_mlflow_errors()
 def log_training(
     model: TrainedModel, settings: TrainSettings, *, flow_run_id: str | None = None
 ) -> LoggedModel:
@@ -153,6 +159,7 @@ def _marked_as_killed_on_interruption() -> Iterator[None]:
         raise
 
 
+@mapped_mlflow_errors()
 def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
     """Find the MLflow run that a Prefect flow run logged.
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.options import DEFAULT_PARAMS, JsonOption, ParamsOption
+from sentiment_cli.output import print_json
 
 Source = Literal["package", "stanford", "hub", "csv"]
 
@@ -38,9 +39,7 @@ def prepare_data(
             help="Replace the file also if it is your own, or was edited since it was made.",
         ),
     ] = False,
-    params_path: Annotated[Path, typer.Option("--params", help="Parameter file.")] = Path(
-        "params.yaml"
-    ),
+    params_path: ParamsOption = DEFAULT_PARAMS,
     as_json: JsonOption = False,
 ) -> None:
     """Make the CSV file of labelled reviews that training reads.
@@ -53,16 +52,16 @@ def prepare_data(
 
     Example: sentiment-cli prepare-data --source csv --input reviews.csv --samples 500
     """
+    from sentiment_cli.settings import configure
     from sentiment_core.params import load_params
     from sentiment_train.prepare import ensure_dataset
-    from sentiment_train.runtime import configure_runtime
     from sentiment_train.sources.registry import find_source
 
     if input_path and source is None:
         source = "csv"
     elif input_path and source != "csv":
         raise typer.BadParameter(f"--input is for --source csv: drop it, or --source {source}.")
-    settings = configure_runtime()
+    settings = configure()
     params = load_params(params_path).data
     target = output or Path(params.path)
     outcome = ensure_dataset(

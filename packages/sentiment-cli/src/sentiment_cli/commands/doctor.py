@@ -1,27 +1,25 @@
 """`doctor`: checks every part and says what to do."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from sentiment_cli.exits import ExitCode
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.options import DEFAULT_PARAMS, JsonOption, ParamsOption
+from sentiment_cli.output import print_json
 
 _SIGNS = {"ok": ("✓", "green"), "note": ("-", "yellow"), "failed": ("✗", "red")}
 
 
 def doctor(
-    params_path: Annotated[Path, typer.Option("--params", help="Parameter file.")] = Path(
-        "params.yaml"
-    ),
+    params_path: ParamsOption = DEFAULT_PARAMS,
     as_json: JsonOption = False,
 ) -> None:
     """Check configuration, data, tracking server, store, Prefect and the champion."""
     from sentiment_cli.checks import run_checks
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_cli.settings import configure, read_settings
+    from sentiment_core.store_settings import StoreSettings
 
-    results = run_checks(configure_runtime(needs_home=False), params_path)
+    settings = configure(needs_home=False)
+    results = run_checks(settings, read_settings(StoreSettings), params_path)
     if as_json:
         print_json(results)
     else:

@@ -1,13 +1,13 @@
 """`predict`: label texts with a registered model."""
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.options import JsonOption
+from sentiment_cli.output import print_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sentiment_core.scorer import LinearScorer
 
 _TOP_TERMS = 10
-_STANDARD_INPUT: Final = "-"
 
 
 def predict(
@@ -54,9 +53,16 @@ def predict(
 
     grep film reviews.txt | sentiment-cli predict
     """
+    from sentiment_cli.reviews import STANDARD_INPUT, read_reviews
     from sentiment_core.prediction import predict_batch
 
-    reviews = _read_reviews(texts or [], file or [])
+    if not texts and not file:
+        if sys.stdin.isatty():
+            raise typer.BadParameter(
+                "Name a review, or a file with --file, or pipe reviews in, one each line."
+            )
+        texts = [STANDARD_INPUT]
+    reviews = read_reviews(texts or [], file or [])
     version, scorer = _load_model(model)
     predictions = predict_batch(scorer, reviews)
     if as_json:
@@ -74,60 +80,12 @@ def predict(
             _print_explanation(scorer, text)
 
 
-def _read_reviews(texts: list[str], files: list[Path]) -> list[str]:
-    if not texts and not files:
-        if sys.stdin.isatty():
-            raise typer.BadParameter(
-                "Name a review, or a file with --file, or pipe reviews in, one each line."
-            )
-        texts = [_STANDARD_INPUT]
-    reviews: list[str] = []
-    for text in texts:
-        reviews += _standard_input() if text == _STANDARD_INPUT else [text]
-    for path in files:
-        reviews += _standard_input() if str(path) == _STANDARD_INPUT else _lines_of_file(path)
-    return reviews
-
-
-def _standard_input() -> list[str]:
-    return _lines(sys.stdin.buffer, "standard input")
-
-
-def _lines_of_file(path: Path) -> list[str]:
-    from sentiment_core.errors import DataError
-
-    try:
-        with path.open("rb") as lines:
-            return _lines(lines, str(path))
-    except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
-
-
-def _lines(source: Iterable[bytes], name: str) -> list[str]:
-    from sentiment_core.errors import DataError
-    from sentiment_core.prediction import is_blank
-
-    texts = []
-    for number, line in enumerate(source, 1):
-        try:
-            texts.append(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"Line {number} of {name} is not UTF-8: convert it, for example with "
-                "`iconv -f latin1 -t utf-8`."
-            ) from error
-    texts = [text for text in texts if not is_blank(text)]
-    if not texts:
-        raise DataError(f"There is no review in {name}: write one each line.")
-    return texts
-
-
 def _load_model(model: str) -> tuple[str, "LinearScorer"]:
     from sentiment_cli.progress import progress
+    from sentiment_cli.settings import configure
     from sentiment_train.registry import Registry
-    from sentiment_train.runtime import configure_runtime
 
-    settings = configure_runtime()
+    settings = configure()
     with progress("Fetching the model"):
         registry = Registry(settings.model_name)
         version = registry.resolve(model).version

@@ -5,24 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentiment_cli.output import JsonOption, print_json, print_table
-from sentiment_core.errors import SentimentError
+from sentiment_cli.options import AliasOption, JsonOption, ModelArgument, ModelNameOption
+from sentiment_cli.output import print_json, print_table
+from sentiment_core.errors import NotReadyError
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
     from sentiment_train.registry import Registry, VersionInfo
     from sentiment_train.settings import TrainSettings
 
-ModelNameOption = Annotated[
-    str | None, typer.Option("--model-name", help="Registered model. [default: $MODEL_NAME]")
-]
-AliasOption = Annotated[str, typer.Option("--alias", help="For example champion.")]
-
 
 def _configure() -> "TrainSettings":
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_cli.settings import configure
 
-    return configure_runtime(needs_home=False)  # a server's registry needs no folder here
+    return configure(needs_home=False)  # a server's registry needs no folder here
 
 
 def open_registry(model_name: str | None, settings: "TrainSettings | None" = None) -> "Registry":
@@ -70,7 +66,7 @@ def list_versions(model_name: ModelNameOption = None, as_json: JsonOption = Fals
 
 
 def model_info(
-    model: Annotated[str, typer.Argument(help="Version or alias.")] = CHAMPION,
+    model: ModelArgument = CHAMPION,
     model_name: ModelNameOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -109,8 +105,8 @@ def _details(registry: "Registry", info: "VersionInfo") -> dict[str, Any]:
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="Version or alias.")],
-    second: Annotated[str, typer.Argument(help="Version or alias.")],
+    first: ModelArgument,
+    second: ModelArgument,
     model_name: ModelNameOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -201,7 +197,7 @@ def export_champion(
     registry = open_registry(model_name, settings)
     version = _export_to(registry, target)
     if version is None:
-        raise SentimentError(
+        raise NotReadyError(
             f"{registry.name} has no champion to export: make one with "
             "`sentiment-cli train --champion`."
         )
@@ -217,9 +213,11 @@ def _export(registry: "Registry", settings: "TrainSettings") -> None:
 
 
 def _export_to(registry: "Registry", target: str) -> str | None:
-    from sentiment_train.export import export_champion, open_target
+    from sentiment_core.object_store import open_store
+    from sentiment_core.store_settings import StoreSettings
+    from sentiment_train.export import export_champion
 
-    return export_champion(registry, open_target(target))
+    return export_champion(registry, open_store(target, StoreSettings()))
 
 
 def _when(milliseconds: int) -> str:

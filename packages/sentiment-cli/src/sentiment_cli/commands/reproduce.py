@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from sentiment_cli.commands.registry import ModelNameOption, open_registry
+from sentiment_cli.commands.registry import open_registry
 from sentiment_cli.exits import ExitCode
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.options import JsonOption, ModelArgument, ModelNameOption
+from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
 
 
 def reproduce(
-    model: Annotated[str, typer.Argument(help="Version or alias.")],
+    model: ModelArgument,
     verify: Annotated[
         bool, typer.Option("--verify", help="Train it again in a temporary clone, and compare.")
     ] = False,
@@ -24,15 +25,18 @@ def reproduce(
 ) -> None:
     """Print the commands that make a version again; nothing here is changed by it."""
     from sentiment_cli import reproduction
+    from sentiment_cli.settings import read_settings
+    from sentiment_core.store_settings import StoreSettings
 
     registry = open_registry(model_name)
-    recipe = reproduction.find_recipe(registry, registry.resolve(model), Path.cwd())
+    store = read_settings(StoreSettings)
+    recipe = reproduction.find_recipe(registry, registry.resolve(model), Path.cwd(), store)
     if write_params:
         write_params.write_text(reproduction.params_as_yaml(recipe), encoding="utf-8")
     verification = None
     if verify:
-        with progress("Reproducing") as tell:
-            verification = reproduction.verify(recipe, Path.cwd(), tell)
+        with progress("Reproducing") as show_step:
+            verification = reproduction.verify(recipe, Path.cwd(), show_step)
     if as_json:
         print_json({"recipe": recipe, "verification": verification})
     else:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment_cli.exits import ExitCode
-from sentiment_cli.output import JsonOption, confirm, print_json, print_table
+from sentiment_cli.options import JsonOption, YesOption
+from sentiment_cli.output import confirm, print_json, print_table
 from sentiment_cli.progress import progress
 
 if TYPE_CHECKING:
@@ -29,21 +30,25 @@ def root() -> None:
 @app.command(epilog="Example: STACK_MLFLOW_PORT=5011 sentiment-cli stack up")
 def up(as_json: JsonOption = False) -> None:
     """Start everything in the background and wait until it answers."""
+    from sentiment_cli.settings import read_settings
     from sentiment_cli.stack.champion import find_champion
     from sentiment_cli.stack.health import CHECKS
     from sentiment_cli.stack.supervisor import start
+    from sentiment_train.settings import TrainSettings
 
     settings = _settings(strict=True)
     _check_installed()
-    told: list[str] = []
+    latest = ""
 
-    def tell(message: str) -> None:
-        if message not in told[-1:]:
-            told.append(message)
+    def print_news(message: str) -> None:
+        nonlocal latest
+        if message != latest:
+            latest = message
             typer.echo(message, err=True)
 
-    started = start(settings, tell)
-    name, champion = find_champion(settings)
+    started = start(settings, print_news)
+    model_name = read_settings(TrainSettings).model_name
+    champion = find_champion(settings, model_name)
     if as_json:
         print_json(
             {"started": started, "parts": list(CHECKS), "ports": settings.ports,
@@ -57,15 +62,14 @@ def up(as_json: JsonOption = False) -> None:
     typer.echo("Use it from here with: sentiment-cli stack env --write")
     if champion is None:
         typer.echo(
-            f"There is no {name}@champion yet, so the API has nothing to predict with. After that, "
-            "make one with: sentiment-cli train --champion"
+            f"There is no {model_name}@champion yet, so the API has nothing to predict with. After "
+            "that, make one with: sentiment-cli train --champion"
         )
 
 
 @app.command(epilog="Example: sentiment-cli stack down")
 def down(as_json: JsonOption = False) -> None:
     """Stop everything; the state stays."""
-    from sentiment_cli.progress import progress
     from sentiment_cli.stack.supervisor import stop
 
     with progress("Stopping"):
@@ -118,12 +122,12 @@ def env(
     from sentiment_cli.dvc_remote import default_remote, point_default_remote
     from sentiment_cli.env_file import update_env_file
     from sentiment_cli.stack.environment import client_environment
-    from sentiment_cli.stack.errors import StackError
     from sentiment_cli.stack.record import running_record
+    from sentiment_core.errors import NotReadyError
 
     settings = _settings()
     if running_record(settings) is None:
-        raise StackError("The stack does not run: start it with `sentiment-cli stack up`.")
+        raise NotReadyError("The stack does not run: start it with `sentiment-cli stack up`.")
     variables = client_environment(settings)
     remote = None
     if write:
@@ -152,8 +156,8 @@ def backup(
     """Copy the databases and the buckets of the running stack into a folder."""
     from sentiment_cli.stack.backup import back_up
 
-    with progress("Copying") as tell:
-        result = back_up(_settings(), folder, tell)
+    with progress("Copying") as show_object:
+        result = back_up(_settings(), folder, show_object)
     if as_json:
         print_json(result)
     else:
@@ -163,7 +167,7 @@ def backup(
 @app.command(epilog="Example: sentiment-cli stack restore backups/monday --yes")
 def restore(
     folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Replace the state of the stopped stack by a backup."""
@@ -172,8 +176,8 @@ def restore(
     settings = _settings()
     if not yes:
         confirm(f"Replace all state in {settings.folder}?")
-    with progress("Restoring") as tell:
-        result = restore(settings, folder, tell)
+    with progress("Restoring") as show_object:
+        result = restore(settings, folder, show_object)
     if as_json:
         print_json(result)
     else:
@@ -183,36 +187,37 @@ def restore(
 @app.command(hidden=True, epilog="Example: sentiment-cli stack run")
 def run() -> None:
     """Run everything in the foreground."""
-    from sentiment_cli.stack.errors import StackError
     from sentiment_cli.stack.record import running_record
     from sentiment_cli.stack.supervisor import run
+    from sentiment_core.errors import ConflictError
 
     settings = _settings()
     _check_installed()
     if running_record(settings):
-        raise StackError("The stack runs already: stop it first (`sentiment-cli stack down`).")
+        raise ConflictError("The stack runs already: stop it first (`sentiment-cli stack down`).")
     raise typer.Exit(run(settings))
 
 
 @app.command(hidden=True, epilog="Example: sentiment-cli stack wait postgres s3")
 def wait(
-    parts: Annotated[list[str], typer.Argument(help="Parts to wait for.")],
+    part_names: Annotated[list[str], typer.Argument(help="Parts to wait for.", metavar="PARTS...")],
 ) -> None:
     """Wait until some parts answer."""
-    from sentiment_cli.settings import StackSettings
+    from sentiment_cli.settings import StackSettings, read_settings
     from sentiment_cli.stack.supervisor import wait_for_parts
 
-    wait_for_parts(StackSettings(), parts, lambda _message: None)
+    wait_for_parts(read_settings(StackSettings), part_names, lambda _message: None)
 
 
 def _settings(*, strict: bool = False) -> "StackSettings":
     """Read what the stack was started with; say where this shell asks for something else."""
-    from sentiment_cli.stack.errors import StackError
+    from sentiment_cli.settings import StackSettings, read_settings
     from sentiment_cli.stack.record import remembered_settings
+    from sentiment_core.errors import ConflictError
 
-    settings, contradictions = remembered_settings()
+    settings, contradictions = remembered_settings(read_settings(StackSettings))
     if contradictions and strict:
-        raise StackError(
+        raise ConflictError(
             f"{'; '.join(contradictions)}. Stop it first (`sentiment-cli stack down`) to start it "
             "otherwise, or unset what you set."
         )
@@ -224,13 +229,13 @@ def _settings(*, strict: bool = False) -> "StackSettings":
 def _check_installed() -> None:
     from importlib.util import find_spec
 
-    from sentiment_core.errors import SentimentError
+    from sentiment_core.errors import MissingProgramError, NotReadyError
 
     missing = [name for name in ("honcho", "psycopg2") if find_spec(name) is None]
     if missing:
-        raise SentimentError(
+        raise MissingProgramError(
             "The local stack is not installed: install sentiment-cli[stack], or run "
             "`./sentiment stack up` in the project's folder."
         )
     if not Path("prefect.yaml").exists():
-        raise SentimentError("Run this in the project's folder, where prefect.yaml is.")
+        raise NotReadyError("Run this in the project's folder, where prefect.yaml is.")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 import typer
 
 from sentiment_cli.interruption import interruption
-from sentiment_cli.output import JsonOption, print_json
+from sentiment_cli.options import DEFAULT_PARAMS, JsonOption, ParamsOption
+from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
 from sentiment_cli.training_watch import TrainingWatch
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from sentiment_train.settings import TrainSettings
 
 _RULE = "=" * 50
-
-ParamsOption = Annotated[Path, typer.Option("--params", help="Parameter file.")]
 
 
 def train(
@@ -40,7 +39,7 @@ def train(
             "is missing or was made with other parameters)"
         ),
     ] = None,
-    params_path: ParamsOption = Path("params.yaml"),
+    params_path: ParamsOption = DEFAULT_PARAMS,
     samples: Annotated[
         int | None, typer.Option(min=20, help="Train on a balanced sample of this size instead.")
     ] = None,
@@ -92,9 +91,7 @@ def train(
         _print_result(result, champion=champion)
 
 
-def quickstart(
-    params_path: ParamsOption = Path("params.yaml"), as_json: JsonOption = False
-) -> None:
+def quickstart(params_path: ParamsOption = DEFAULT_PARAMS, as_json: JsonOption = False) -> None:
     """Train on real reviews, promote the model and predict with it: the whole loop at once."""
     from sentiment_cli.commands.predict import predict
 
@@ -140,10 +137,10 @@ def run_training(
     TrainingResult
         The outcome.
     """
+    from sentiment_cli.settings import configure
     from sentiment_core.params import load_params
-    from sentiment_train.runtime import configure_runtime
 
-    settings = configure_runtime()
+    settings = configure()
     params = load_params(params_path)
     if samples:
         params = params.with_samples(samples)
@@ -174,9 +171,9 @@ def _train_here(
 ) -> "TrainingResult":
     from sentiment_train.temporary_prefect import start_temporary_prefect
 
-    with progress("Training") as tell, TrainingWatch(tell) as watch:
+    with progress("Training") as show_step, TrainingWatch(show_step) as watch:
         interruption.end_soon(watch.remains)
-        tell("starting Prefect and the libraries")
+        show_step("starting Prefect and the libraries")
         # The server starts while the libraries are imported.
         server = start_temporary_prefect(settings)
         from sentiment_train.flows.training import train_sentiment_model
@@ -221,10 +218,10 @@ def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | N
     from sentiment_core.dataset import load_dataset
     from sentiment_train.training_data import provide_data_file
 
-    def tell(note: str) -> None:
+    def print_note(note: str) -> None:
         typer.echo(f"Note: {note}", err=True)
 
-    load_dataset(provide_data_file(params, data_path, settings, tell))
+    load_dataset(provide_data_file(params, data_path, settings, print_note))
 
 
 def _print_result(result: "TrainingResult", *, champion: bool) -> None:

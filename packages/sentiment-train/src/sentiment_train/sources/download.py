@@ -8,7 +8,8 @@ from typing import Final
 
 import httpx
 
-from sentiment_core.errors import DataError
+from sentiment_core.errors import DataError, UnreachableError
+from sentiment_train.http_errors import mapped_http_errors
 from sentiment_train.progress import progress
 
 _ATTEMPTS: Final = 5
@@ -43,8 +44,12 @@ def download(
 
     Raises
     ------
+    UnreachableError
+        If the server stays unreachable.
+    NotFoundError, DeniedError, RefusedError
+        If it does not give the file.
     DataError
-        If the server refuses, stays unreachable, or sends a file with another checksum.
+        If it sends a file with another checksum.
     """
     if target.is_file() and _sha256(target) == sha256:
         return target
@@ -53,20 +58,18 @@ def download(
     with progress(f"Downloading {target.name}") as tell:
         for attempt in range(_ATTEMPTS):
             try:
-                _fetch(url, part, tell)
+                with mapped_http_errors(otherwise):
+                    _fetch(url, part, tell)
                 break
-            except httpx.TransportError as error:
-                what = str(error) or type(error).__name__
+            except UnreachableError as error:
                 if attempt == _ATTEMPTS - 1:
-                    raise DataError(
-                        f"Cannot download {url} ({what}) after {_ATTEMPTS} tries. Run the command "
-                        f"again: it continues where it stopped. {otherwise}".rstrip()
+                    raise UnreachableError(
+                        f"Download after {_ATTEMPTS} tries: {error} Run the command again: it "
+                        "continues where it stopped."
                     ) from error
                 pause = retry_seconds * 2**attempt
-                tell(f"{what}; trying again in {pause:.0f} s")
+                tell(f"{error.__cause__}; trying again in {pause:.0f} s")
                 time.sleep(pause)
-            except _RefusedError as error:
-                raise DataError(f"{error} {otherwise}".rstrip()) from error
     actual = _sha256(part)
     if actual != sha256:
         part.unlink()
@@ -74,10 +77,6 @@ def download(
             f"{url} sent a file with the SHA-256 {actual}, not {sha256}. It was deleted; try again."
         )
     return part.replace(target)
-
-
-class _RefusedError(Exception):
-    pass
 
 
 def _fetch(url: str, part: Path, tell: Callable[[str], None]) -> None:
@@ -88,8 +87,7 @@ def _fetch(url: str, part: Path, tell: Callable[[str], None]) -> None:
     ) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # the part is whole already; the checksum decides
-        if response.is_error:
-            raise _RefusedError(f"{url} answered {response.status_code} {response.reason_phrase}.")
+        response.raise_for_status()
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         done = done if resumed else 0
         length = response.headers.get("Content-Length")

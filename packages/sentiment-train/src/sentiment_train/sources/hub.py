@@ -8,6 +8,7 @@ import pandas as pd
 
 from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
+from sentiment_train.http_errors import mapped_http_errors
 from sentiment_train.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
 from sentiment_train.sources.download import download
 
@@ -83,12 +84,10 @@ class HubSource:
 
     def _published_sha256(self) -> str:
         """Ask the hub: large files carry their SHA-256 as the entity tag of their address."""
-        try:
+        with mapped_http_errors(NO_NETWORK_NEEDED):
             response = httpx.head(self._url, timeout=_TIMEOUT_SECONDS)
-        except httpx.TransportError as error:
-            raise DataError(f"Cannot reach {self._url} ({error}). {NO_NETWORK_NEEDED}") from error
-        if response.is_error:
-            raise DataError(f"{self._url} answered {response.status_code}. {NO_NETWORK_NEEDED}")
+            if response.is_error:  # the hub redirects to its store, which is as good
+                response.raise_for_status()
         tag = response.headers.get("X-Linked-ETag", "").strip('"')
         if len(tag) != _SHA256_LENGTH:
             raise DataError(

@@ -1,0 +1,137 @@
+"""The buckets of the object store: which there are, and those that are missing are made."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from sentiment_core.errors import UnreachableError
+from sentiment_core.object_store import ObjectStore, S3Store, mapped_s3_errors, s3_client
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.literals import BucketLocationConstraintType
+
+    from sentiment_core.store_settings import StoreSettings
+
+BUCKETS: Final = ("mlflow-artifacts", "models", "data")
+"""MLflow's artifacts, exported champions, and DVC's data."""
+
+_PAUSE_SECONDS: Final = 0.5
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket that is there now."""
+
+    name: str
+    created: bool
+
+
+def make_buckets(
+    settings: "StoreSettings", names: Iterable[str] = BUCKETS, *, timeout_seconds: float = 60.0
+) -> list[Bucket]:
+    """Make buckets that are missing; wait for a store that is starting.
+
+    Parameters
+    ----------
+    settings : StoreSettings
+        Endpoint and keys.
+    names : iterable of str
+        Which buckets.
+    timeout_seconds : float, default 60
+        How long to wait for an answer.
+
+    Returns
+    -------
+    list of Bucket
+        All of them, in the given order.
+
+    Raises
+    ------
+    AccessError, SettingsError
+        If the store refuses the keys or a bucket.
+    UnreachableError
+        If it does not answer in time.
+    """
+    client = s3_client(settings, attempts=1)
+    deadline = time.monotonic() + timeout_seconds
+    return [Bucket(name, _make_when_answered(client, name, settings, deadline)) for name in names]
+
+
+def find_buckets(settings: "StoreSettings") -> set[str]:
+    """List the buckets of a store.
+
+    Parameters
+    ----------
+    settings : StoreSettings
+        Endpoint and keys.
+
+    Returns
+    -------
+    set of str
+        Names.
+
+    Raises
+    ------
+    SentimentError
+        If the store does not answer, or refuses the keys.
+    """
+    with mapped_s3_errors("the list of buckets", settings):
+        return {bucket["Name"] for bucket in s3_client(settings).list_buckets()["Buckets"]}
+
+
+def open_buckets(settings: "StoreSettings", names: Iterable[str]) -> dict[str, ObjectStore]:
+    """Open buckets for reading and writing.
+
+    Parameters
+    ----------
+    settings : StoreSettings
+        Endpoint and keys.
+    names : iterable of str
+        Which buckets.
+
+    Returns
+    -------
+    dict of str to ObjectStore
+        By name.
+    """
+    return {name: S3Store(f"s3://{name}", settings) for name in names}
+
+
+def _make_when_answered(
+    client: "S3Client", name: str, settings: "StoreSettings", deadline: float
+) -> bool:
+    while True:
+        try:
+            with mapped_s3_errors(f"the bucket {name}", settings):
+                return _make_if_missing(client, name, settings)
+        except UnreachableError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _make_if_missing(client: "S3Client", name: str, settings: "StoreSettings") -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        client.head_bucket(Bucket=name)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != _NOT_FOUND:
+            raise
+    else:
+        return False
+    region = client.meta.region_name
+    try:
+        if settings.endpoint is None and region not in {"us-east-1", "aws-global"}:
+            place = cast("BucketLocationConstraintType", region)
+            client.create_bucket(
+                Bucket=name, CreateBucketConfiguration={"LocationConstraint": place}
+            )
+        else:
+            client.create_bucket(Bucket=name)
+    except client.exceptions.BucketAlreadyOwnedByYou:
+        return False  # another process was faster
+    return True

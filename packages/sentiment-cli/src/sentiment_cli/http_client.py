@@ -1,0 +1,141 @@
+"""Asks servers over HTTP; the one place that knows what httpx's errors mean.
+
+* HTTPError
+  * RequestError
+    * TransportError: time limits, connections, protocol, proxies
+      - UnsupportedProtocol: the address is wrong
+    - DecodingError
+    - TooManyRedirects
+  * HTTPStatusError: the status decides
+* InvalidURL: the address is wrong
+"""
+
+from typing import Any, Final
+
+import httpx
+
+from sentiment_core.errors import (
+    RefusedError,
+    SentimentError,
+    SettingsError,
+    UnreachableError,
+)
+from sentiment_train.http_errors import class_of_status
+
+HTTP_ERRORS: Final[dict[type[Exception], type[SentimentError]]] = {
+    httpx.TransportError: UnreachableError,
+    httpx.UnsupportedProtocol: SettingsError,
+    httpx.DecodingError: RefusedError,
+    httpx.TooManyRedirects: RefusedError,
+    httpx.InvalidURL: SettingsError,
+}
+"""What goes wrong before there is an answer; a class that is not listed is as its base."""
+
+_CLIENT_ERROR: Final = 400
+
+
+def fetch(
+    url: str,
+    *,
+    timeout_seconds: float,
+    parameters: dict[str, str] | None = None,
+    accepted_below: int = _CLIENT_ERROR,
+) -> httpx.Response:
+    """Ask a server.
+
+    Parameters
+    ----------
+    url : str
+        Where.
+    timeout_seconds : float
+        How long to wait for the connection and for each part of the answer.
+    parameters : dict of str to str, optional
+        The query.
+    accepted_below : int, default 400
+        Statuses from here on are errors.
+
+    Returns
+    -------
+    Response
+        With an accepted status.
+
+    Raises
+    ------
+    SentimentError
+        See `HTTP_ERRORS`, and `sentiment_train.http_errors.HTTP_STATUSES`.
+    """
+    try:
+        response = httpx.get(url, params=parameters, timeout=timeout_seconds)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise meaning(type(error))(f"{url}: {error or type(error).__name__}") from error
+    status = response.status_code
+    if status < accepted_below:
+        return response
+    raise class_of_status(status)(f"{url} answers {status}")
+
+
+def fetch_json(url: str, *, timeout_seconds: float) -> dict[str, Any]:
+    """Ask a server for a JSON object.
+
+    Parameters
+    ----------
+    url : str
+        Where.
+    timeout_seconds : float
+        As for `fetch`.
+
+    Returns
+    -------
+    dict of str to Any
+        The object.
+
+    Raises
+    ------
+    SentimentError
+        As `fetch`; RefusedError if the answer is no JSON object.
+    """
+    return json_object(fetch(url, timeout_seconds=timeout_seconds))
+
+
+def json_object(response: httpx.Response) -> dict[str, Any]:
+    """Read the JSON object of an answer.
+
+    Parameters
+    ----------
+    response : Response
+        Of a server, or of something else that listens at its address.
+
+    Returns
+    -------
+    dict of str to Any
+        The object.
+
+    Raises
+    ------
+    RefusedError
+        If it is no JSON object.
+    """
+    try:
+        content = response.json()
+    except ValueError as error:
+        raise RefusedError(f"{response.url} does not answer with JSON.") from error
+    if not isinstance(content, dict):
+        raise RefusedError(f"{response.url} does not answer with a JSON object.")
+    return content
+
+
+def meaning(error: type[Exception]) -> type[SentimentError]:
+    """Look up what an error of httpx means.
+
+    Parameters
+    ----------
+    error : type of Exception
+        Its class.
+
+    Returns
+    -------
+    type of SentimentError
+        RefusedError for what the table does not know.
+    """
+    found = (HTTP_ERRORS[cls] for cls in error.__mro__ if cls in HTTP_ERRORS)
+    return next(found, RefusedError)
