@@ -57,7 +57,7 @@ def test_the_shell_is_given_a_script_that_asks_us(shell):
     [
         ("sentiment-cli tr", "train"),
         ("sentiment-cli stack st", "status"),
-        ("sentiment-cli train --cha", "--champion"),
+        ("sentiment-cli train --champ", "--champion"),
         ("sentiment-cli prepare-data --source sta", "stanford"),
     ],
 )

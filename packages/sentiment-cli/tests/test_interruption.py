@@ -132,13 +132,12 @@ def at(step):
     ids=["start", "imports", "banner", "server", "server+1", "server+2", "loading", "fitting",
          "logging", "logging+0.5"],
 )  # fmt: skip
-def test_ctrl_c_ends_a_training_at_any_moment(project, moment, pause, record_property):
+def test_ctrl_c_ends_a_training_at_any_moment(project, moment, pause):
     terminal = Terminal("train", "--champion", "--samples", "400", cwd=project)
     terminal.wait_until(moment)
     time.sleep(pause)
     terminal.press_ctrl_c()
     code, seconds = terminal.end(RETRY_SECONDS)
-    record_property("seconds", seconds)
     print(f"ended after {seconds:.2f} s")
     check_end(terminal, code)
 

@@ -49,8 +49,6 @@ def prepare_data(
     A file that is what was asked for is kept; one that was made otherwise is made again.
 
     A file of your own, or one that was edited, is replaced only with --force.
-
-    Example: sentiment-cli prepare-data --source csv --input reviews.csv --samples 500
     """
     from sentiment_cli.settings import configure
     from sentiment_core.params import load_params

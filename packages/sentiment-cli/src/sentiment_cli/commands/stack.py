@@ -38,6 +38,7 @@ def up(as_json: JsonOption = False) -> None:
 
     settings = _settings(strict=True)
     _check_installed()
+    _check_project()
     latest = ""
 
     def print_news(message: str) -> None:
@@ -83,6 +84,7 @@ def down(as_json: JsonOption = False) -> None:
 @app.command(epilog="Example: sentiment-cli stack status --json")
 def status(as_json: JsonOption = False) -> None:
     """Show which parts answer; exit code 1 if one does not."""
+    _check_installed()
     from sentiment_cli.stack.health import CHECKS, check_part
     from sentiment_cli.stack.record import running_record
 
@@ -154,6 +156,7 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="New folder.")], as_json: JsonOption = False
 ) -> None:
     """Copy the databases and the buckets of the running stack into a folder."""
+    _check_installed()
     from sentiment_cli.stack.backup import back_up
 
     with progress("Copying") as show_object:
@@ -171,6 +174,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Replace the state of the stopped stack by a backup."""
+    _check_installed()
     from sentiment_cli.stack.backup import restore
 
     settings = _settings()
@@ -193,6 +197,7 @@ def run() -> None:
 
     settings = _settings()
     _check_installed()
+    _check_project()
     if running_record(settings):
         raise ConflictError("The stack runs already: stop it first (`sentiment-cli stack down`).")
     raise typer.Exit(run(settings))
@@ -229,7 +234,7 @@ def _settings(*, strict: bool = False) -> "StackSettings":
 def _check_installed() -> None:
     from importlib.util import find_spec
 
-    from sentiment_core.errors import MissingProgramError, NotReadyError
+    from sentiment_core.errors import MissingProgramError
 
     missing = [name for name in ("honcho", "psycopg2") if find_spec(name) is None]
     if missing:
@@ -237,5 +242,10 @@ def _check_installed() -> None:
             "The local stack is not installed: install sentiment-cli[stack], or run "
             "`./sentiment stack up` in the project's folder."
         )
+
+
+def _check_project() -> None:
+    from sentiment_core.errors import NotReadyError
+
     if not Path("prefect.yaml").exists():
         raise NotReadyError("Run this in the project's folder, where prefect.yaml is.")

@@ -61,8 +61,6 @@ def train(
 
     Without --champion and --challenger the new version gets no alias and changes nothing that
     serves. Ctrl-C ends the training in two seconds and says what remains of it.
-
-    Example: [bold]sentiment-cli train --champion --samples 500[/]
     """
     for option, given in (("--champion", champion), ("--challenger", challenger)):
         if given and no_register:
