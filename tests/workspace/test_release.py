@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from sentiment_train.curves import write_curves
+from sentiment_train.model.curves import write_curves
 from tests.support import ROOT
 from tools.build_images import build_command, edge_images
 from tools.changed_packages import changed_packages

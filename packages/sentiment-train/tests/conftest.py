@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from sentiment_core.params import Params, load_params
-from sentiment_train.prepare import prepare_dataset
-from sentiment_train.sources.package import PackageSource
-from sentiment_train.testing import empty_tracking_database, prefect_server, settings
+from sentiment_train.data.prepare import prepare_dataset
+from sentiment_train.data.sources.package import PackageSource
+from tests.support.training import empty_tracking_database, prefect_server, settings
 
 __all__ = ["empty_tracking_database", "prefect_server", "settings"]
 

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from sentiment_core.dataset import load_dataset, text_fingerprints
-from sentiment_core.evaluation import evaluate
-from sentiment_train.fitting import fit_scorer
-from sentiment_train.prepare import prepare_dataset
-from sentiment_train.sources.package import PackageSource
+from sentiment_train.data.dataset import load_dataset, text_fingerprints
+from sentiment_train.data.prepare import prepare_dataset
+from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.model.evaluation import evaluate
+from sentiment_train.model.fitting import fit_scorer
 
 
 def test_two_thousand_reviews_are_enough_for_unseen_ones(tmp_path, params):

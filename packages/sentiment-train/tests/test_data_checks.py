@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from sentiment_train.data_checks import check_data
+from sentiment_train.data.checks import check_data
 
 
 def frame(texts, labels):

@@ -9,8 +9,8 @@ from sentiment_core.errors import ConflictError, UnreachableError
 from sentiment_core.model_package import load_package, write_package
 from sentiment_core.object_store import FolderStore
 from sentiment_core.scorer import END_OF_KEYS, LinearScorer
-from sentiment_train.export import export_champion
-from sentiment_train.registry import Registry
+from sentiment_train.registry.export import export_champion
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
 
 

@@ -34,11 +34,11 @@ from sentiment_core.errors import (
 )
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
-from sentiment_train import promotion
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
-from sentiment_train.registry import Registry
-from sentiment_train.testing import copy_home
+from sentiment_train.registry import promotion
+from sentiment_train.registry.versions import Registry
+from tests.support.training import copy_home
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),

@@ -10,10 +10,10 @@ import httpx
 from pydantic import ValidationError
 
 from sentiment_cli.foreign_errors import describe_keys, describe_mistake
-from sentiment_core.dataset import load_dataset
 from sentiment_core.errors import SentimentError
 from sentiment_core.params import load_params
 from sentiment_core.registry_names import CHAMPION
+from sentiment_train.data.dataset import load_dataset
 from sentiment_train.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _answers(name: str, url: str, variable: str) -> CheckResult:
 
 
 def _champion(settings: TrainSettings) -> CheckResult:
-    from sentiment_train.registry import Registry
+    from sentiment_train.registry.versions import Registry
 
     name = f"{settings.model_name}@{CHAMPION}"
     try:

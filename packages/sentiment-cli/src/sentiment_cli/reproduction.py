@@ -20,8 +20,8 @@ from sentiment_cli.dvc_remote import default_remote
 from sentiment_core.errors import SentimentError
 from sentiment_core.params import Params, parse_params
 from sentiment_core.registry_names import SCORER_DIGEST_TAG
-from sentiment_train.registry import Registry, VersionInfo
-from sentiment_train.tracking import DATA_MD5_TAG, DATA_PATH_TAG, GIT_DIRTY_TAG
+from sentiment_train.registry.run_log import DATA_MD5_TAG, DATA_PATH_TAG, GIT_DIRTY_TAG
+from sentiment_train.registry.versions import Registry, VersionInfo
 
 _NOT_INHERITED: Final = (
     # servers, which the repeated run must not touch

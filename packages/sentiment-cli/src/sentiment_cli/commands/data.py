@@ -54,9 +54,9 @@ def prepare_data(
     Example: sentiment-cli prepare-data --source csv --input reviews.csv --samples 500
     """
     from sentiment_core.params import load_params
-    from sentiment_train.prepare import ensure_dataset
-    from sentiment_train.runtime import configure_runtime
-    from sentiment_train.sources.registry import find_source
+    from sentiment_train.data.prepare import ensure_dataset
+    from sentiment_train.data.sources.by_name import find_source
+    from sentiment_train.running.environment import configure_runtime
 
     if input_path and source is None:
         source = "csv"

@@ -19,7 +19,7 @@ def doctor(
 ) -> None:
     """Check configuration, data, tracking server, store, Prefect and the champion."""
     from sentiment_cli.checks import run_checks
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_train.running.environment import configure_runtime
 
     results = run_checks(configure_runtime(needs_home=False), params_path)
     if as_json:

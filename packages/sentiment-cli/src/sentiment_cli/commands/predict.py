@@ -124,8 +124,8 @@ def _lines(source: Iterable[bytes], name: str) -> list[str]:
 
 def _load_model(model: str) -> tuple[str, "LinearScorer"]:
     from sentiment_cli.progress import progress
-    from sentiment_train.registry import Registry
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_train.registry.versions import Registry
+    from sentiment_train.running.environment import configure_runtime
 
     settings = configure_runtime()
     with progress("Fetching the model"):

@@ -20,7 +20,7 @@ def init_storage(
     """
     from sentiment_cli import storage
     from sentiment_core.object_store import s3_endpoint
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_train.running.environment import configure_runtime
 
     configure_runtime(needs_home=False)
     with progress("Waiting for the store"):
@@ -40,7 +40,7 @@ def backup_storage(
     """Copy all objects of the buckets into a folder."""
     from sentiment_cli.storage import BUCKETS
     from sentiment_cli.storage_sync import save_buckets
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_train.running.environment import configure_runtime
 
     configure_runtime(needs_home=False)
     if folder.exists() and not folder.is_dir():
@@ -62,7 +62,7 @@ def restore_storage(
     from sentiment_cli.storage import init_storage as make_buckets
     from sentiment_cli.storage_sync import restore_buckets
     from sentiment_core.object_store import s3_endpoint
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_train.running.environment import configure_runtime
 
     configure_runtime(needs_home=False)
     if not folder.is_dir() or not any(entry.is_dir() for entry in folder.iterdir()):

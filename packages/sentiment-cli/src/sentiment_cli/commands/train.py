@@ -141,7 +141,7 @@ def run_training(
         The outcome.
     """
     from sentiment_core.params import load_params
-    from sentiment_train.runtime import configure_runtime
+    from sentiment_train.running.environment import configure_runtime
 
     settings = configure_runtime()
     params = load_params(params_path)
@@ -172,7 +172,7 @@ def _train_here(
     goal: _Goal,
     plots: Path | None,
 ) -> "TrainingResult":
-    from sentiment_train.temporary_prefect import start_temporary_prefect
+    from sentiment_train.running.temporary_prefect import start_temporary_prefect
 
     with progress("Training") as tell, TrainingWatch(tell) as watch:
         interruption.end_soon(watch.remains)
@@ -201,7 +201,7 @@ def _train_remotely(
     if settings.prefect_api_url is None:
         raise typer.BadParameter("--remote needs a Prefect server: set PREFECT_API_URL.")
     interruption.end_soon(lambda: "If a run was started, it goes on on its worker.")
-    from sentiment_train.remote import run_remotely
+    from sentiment_train.running.remote import run_remotely
 
     return run_remotely(
         settings,
@@ -218,8 +218,8 @@ def _train_remotely(
 
 
 def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | None) -> None:
-    from sentiment_core.dataset import load_dataset
-    from sentiment_train.training_data import provide_data_file
+    from sentiment_train.data.dataset import load_dataset
+    from sentiment_train.data.training_data import provide_data_file
 
     def tell(note: str) -> None:
         typer.echo(f"Note: {note}", err=True)

@@ -12,7 +12,7 @@ from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import STORE_KEYS_FILE
 from sentiment_cli.storage import BUCKETS
 from sentiment_core.files import write_atomically
-from sentiment_train.ports import LOOPBACK, free_port
+from sentiment_train.running.ports import LOOPBACK, free_port
 
 HOST: Final = LOOPBACK
 PASSWORDS_FILE: Final = "passwords.json"

@@ -17,23 +17,23 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from sentiment_core.errors import UnreachableError
-from sentiment_core.evaluation import Evaluation, evaluate
 from sentiment_core.object_store import ObjectStore
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
-from sentiment_core.split import Split, split_dataset
-from sentiment_train.curves import write_curves
-from sentiment_train.data_checks import DataReport, check_data
-from sentiment_train.export import export_champion
-from sentiment_train.fitting import fit_scorer
-from sentiment_train.model_card import table_rows
-from sentiment_train.promotion import Judge, promote
-from sentiment_train.registry import Registry
+from sentiment_train.data.checks import DataReport, check_data
+from sentiment_train.data.split import Split, split_dataset
+from sentiment_train.data.training_data import TrainingData, provide_data_file, read_training_data
+from sentiment_train.model.card import table_rows
+from sentiment_train.model.curves import write_curves
+from sentiment_train.model.evaluation import Evaluation, evaluate
+from sentiment_train.model.fitting import fit_scorer
+from sentiment_train.registry.export import export_champion
+from sentiment_train.registry.promotion import Judge, promote
+from sentiment_train.registry.run_log import TrainedModel, log_training
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import Decision, LoggedModel
+from sentiment_train.running.steps import Step, begin
 from sentiment_train.settings import TrainSettings
-from sentiment_train.steps import Step, begin
-from sentiment_train.tracking import TrainedModel, log_training
-from sentiment_train.training_data import TrainingData, provide_data_file, read_training_data
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from sentiment_core.store_settings import StoreSettings
 from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries
+from sentiment_train.registry.run_log import TrainedModel
 from sentiment_train.results import TrainingResult
-from sentiment_train.runtime import configure_runtime
-from sentiment_train.tracking import TrainedModel
+from sentiment_train.running.environment import configure_runtime
 
 
 @flow(name="sentiment-training", persist_result=False)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sentiment_core.dataset import text_fingerprints
 from sentiment_core.errors import DataError
 from sentiment_core.files import write_atomically
-from sentiment_train.data_checks import check_data
+from sentiment_train.data.checks import check_data
+from sentiment_train.data.dataset import text_fingerprints
+from sentiment_train.data.provenance import PreparedData, provenance_path, read_provenance
+from sentiment_train.data.sources.base import ReviewSource
 from sentiment_train.progress import progress
-from sentiment_train.provenance import PreparedData, provenance_path, read_provenance
-from sentiment_train.sources.base import ReviewSource
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import ClassVar, Final
 
 import pandas as pd
 
-from sentiment_core.dataset import read_data_file
 from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
-from sentiment_train.sources.base import IMDB_TRAIN_SPLIT
+from sentiment_train.data.dataset import read_data_file
+from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT
 
 SHA256: Final = (
     "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"  # pragma: allowlist secret

@@ -4,7 +4,7 @@ import pytest
 
 from sentiment_core.errors import SettingsError
 from sentiment_core.store_settings import StoreSettings
-from sentiment_train.runtime import configure_runtime
+from sentiment_train.running.environment import configure_runtime
 from sentiment_train.settings import TrainSettings
 
 NAMES = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_HOME", "MODEL_NAME", "SENTIMENT_HOME")

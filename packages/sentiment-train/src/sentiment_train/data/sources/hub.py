@@ -8,9 +8,9 @@ import pandas as pd
 
 from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
+from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
+from sentiment_train.data.sources.download import download
 from sentiment_train.http_errors import mapped_http_errors
-from sentiment_train.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
-from sentiment_train.sources.download import download
 
 REPOSITORY: Final = "https://huggingface.co/datasets/stanfordnlp/imdb"
 REVISION: Final = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"  # pragma: allowlist secret

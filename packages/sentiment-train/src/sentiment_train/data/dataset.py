@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sentiment_core.cleaning import clean_text
-from sentiment_core.csv_advice import advise
 from sentiment_core.errors import DataError
+from sentiment_train.data.csv_advice import advise
 
 COLUMNS: Final = ("text", "label")
 _ROWS_SHOWN: Final = 5

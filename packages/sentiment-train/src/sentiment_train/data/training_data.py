@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from sentiment_core.dataset import parse_dataset, read_data_file
 from sentiment_core.errors import DataError
 from sentiment_core.params import DataParams, Params
-from sentiment_train.prepare import (
+from sentiment_train.data.dataset import parse_dataset, read_data_file
+from sentiment_train.data.prepare import (
     describe_stranger,
     ensure_dataset,
     prepare_dataset,
     sample_differences,
 )
-from sentiment_train.provenance import PreparedData, read_provenance
+from sentiment_train.data.provenance import PreparedData, read_provenance
+from sentiment_train.data.sources.by_name import find_source
 from sentiment_train.settings import TrainSettings
-from sentiment_train.sources.registry import find_source
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def read_training_data(path: Path, params: Params) -> TrainingData:
     Raises
     ------
     DataError
-        As `sentiment_core.dataset.load_dataset`.
+        As `sentiment_train.data.dataset.load_dataset`.
     """
     content = read_data_file(path)
     record = read_provenance(path, content)

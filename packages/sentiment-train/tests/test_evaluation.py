@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from sentiment_core.evaluation import evaluate, is_better
 from sentiment_core.labels import classify
+from sentiment_train.model.evaluation import evaluate, is_better
 
 LABELS = [0, 0, 0, 1, 1]
 PROBABILITIES = [0.1, 0.2, 0.9, 0.8, 0.4]

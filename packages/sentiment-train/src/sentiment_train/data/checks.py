@@ -8,8 +8,8 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
-from sentiment_core.dataset import text_fingerprints
-from sentiment_train.provenance import PreparedData, describe_provenance
+from sentiment_train.data.dataset import text_fingerprints
+from sentiment_train.data.provenance import PreparedData, describe_provenance
 
 _OUTLIER_FACTOR: Final = 3.0
 _MAX_IMBALANCE: Final = 0.6
@@ -110,7 +110,7 @@ def check_data(frame: pd.DataFrame, provenance: PreparedData | None = None) -> D
     Parameters
     ----------
     frame : DataFrame, shape (n_reviews, 2)
-        As returned by `sentiment_core.dataset.load_dataset`, which refuses a wrong schema.
+        As returned by `sentiment_train.data.dataset.load_dataset`, which refuses a wrong schema.
     provenance : PreparedData, optional
         Where the reviews come from, if that is known.
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from sentiment_core.dataset import text_fingerprints
 from sentiment_core.errors import DataError
+from sentiment_train.data.dataset import text_fingerprints
 
 
 class Split(NamedTuple):

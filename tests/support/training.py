@@ -1,10 +1,11 @@
-"""Pytest fixtures for code that trains: a real Prefect server and a real MLflow database.
+"""Fixtures for code that trains: a real Prefect server and a real MLflow database.
 
-Import them in a ``conftest.py``; pytest must be installed.
+A ``conftest.py`` imports them.
 """
 
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ import mlflow
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
-from sentiment_train.runtime import configure_runtime
+from sentiment_train.running.environment import configure_runtime
 from sentiment_train.settings import TrainSettings
 
 _START_TIMEOUT_SECONDS = 120
@@ -30,7 +31,9 @@ def prefect_server() -> Iterator[None]:
 def empty_tracking_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an MLflow database with its tables once: that takes seconds."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's own making
+        mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
 
 
@@ -74,7 +77,7 @@ def copy_home(home: Path, target: Path) -> None:
             for _, column, kind, *_ in copy.execute(f"PRAGMA table_info({table})").fetchall():
                 if "CHAR" in kind or "TEXT" in kind:
                     copy.execute(
-                        f'UPDATE {table} SET "{column}" = replace("{column}", ?, ?)'  # noqa: S608
+                        f'UPDATE {table} SET "{column}" = replace("{column}", ?, ?)'
                         f' WHERE "{column}" LIKE ?',
                         (str(home), str(target), f"%{home}%"),
                     )

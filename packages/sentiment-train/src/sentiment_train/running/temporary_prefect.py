@@ -17,7 +17,7 @@ from typing import Final
 from filelock import FileLock
 
 from sentiment_core.errors import RunError, UnreachableError
-from sentiment_train.ports import LOOPBACK, free_port
+from sentiment_train.running.ports import LOOPBACK, free_port
 from sentiment_train.settings import TrainSettings
 
 _START_TIMEOUT_SECONDS: Final = 120.0

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from sentiment_core.dataset import text_fingerprints
 from sentiment_core.errors import DataError
-from sentiment_core.split import split_dataset
+from sentiment_train.data.dataset import text_fingerprints
+from sentiment_train.data.split import split_dataset
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
-from sentiment_train.sources.base import ReviewSource
-from sentiment_train.sources.csv_file import CsvSource
-from sentiment_train.sources.hub import HubSource
-from sentiment_train.sources.package import PackageSource
-from sentiment_train.sources.stanford import StanfordSource
+from sentiment_train.data.sources.base import ReviewSource
+from sentiment_train.data.sources.csv_file import CsvSource
+from sentiment_train.data.sources.hub import HubSource
+from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.data.sources.stanford import StanfordSource
 
 
 def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) -> ReviewSource:

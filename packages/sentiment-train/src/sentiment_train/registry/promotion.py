@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sentiment_core.dataset import text_fingerprints
 from sentiment_core.errors import NotFoundError, ScorerError
-from sentiment_core.evaluation import evaluate, is_better
 from sentiment_core.model_package import load_package
 from sentiment_core.params import MetricName
 from sentiment_core.scorer import LinearScorer
-from sentiment_train.registry import Registry
+from sentiment_train.data.dataset import text_fingerprints
+from sentiment_train.model.evaluation import evaluate, is_better
+from sentiment_train.registry.training_rows import read_training_rows
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import Decision, Verdict
-from sentiment_train.training_rows import read_training_rows
 
 logger = logging.getLogger(__name__)
 

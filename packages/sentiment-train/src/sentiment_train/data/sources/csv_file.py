@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from sentiment_core.dataset import parse_dataset, read_data_file
 from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
+from sentiment_train.data.dataset import parse_dataset, read_data_file
 
 
 class CsvSource:
@@ -57,6 +57,6 @@ class CsvSource:
         Raises
         ------
         DataError
-            As `sentiment_core.dataset.load_dataset`.
+            As `sentiment_train.data.dataset.load_dataset`.
         """
         return parse_dataset(self._content, self._path)

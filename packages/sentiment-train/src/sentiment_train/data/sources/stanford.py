@@ -9,8 +9,8 @@ import pandas as pd
 
 from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
-from sentiment_train.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
-from sentiment_train.sources.download import download
+from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
+from sentiment_train.data.sources.download import download
 
 URL: Final = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 SHA256: Final = (

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from sentiment_core.evaluation import Evaluation
 from sentiment_core.labels import SENTIMENTS
 from sentiment_core.scorer import LinearScorer
-from sentiment_train.curves import CALIBRATION_BINS
+from sentiment_train.model.curves import CALIBRATION_BINS
+from sentiment_train.model.evaluation import Evaluation
 
 _TOP_TERMS = 15
 _NEGATIVE_COLOUR, _POSITIVE_COLOUR = "#b3472d", "#2a6f97"

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from sentiment_core.evaluation import Evaluation
 from sentiment_core.params import Params
-from sentiment_train.provenance import PreparedData, describe_provenance
+from sentiment_train.data.provenance import PreparedData, describe_provenance
+from sentiment_train.model.evaluation import Evaluation
 
 _TEMPLATE = """\
 # {name}

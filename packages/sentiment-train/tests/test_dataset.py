@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sentiment_core.dataset import load_dataset, text_fingerprints
 from sentiment_core.errors import DataError
+from sentiment_train.data.dataset import load_dataset, text_fingerprints
 
 
 def write(tmp_path, content):

@@ -13,13 +13,13 @@ from prefect.deployments import run_deployment
 from sentiment_core.errors import NotFoundError, RunError
 from sentiment_core.params import MetricName, Params
 from sentiment_core.registry_names import CHALLENGER, SCORER_DIGEST_TAG
-from sentiment_train.mlflow_errors import mapped_mlflow_errors
-from sentiment_train.prefect_errors import mapped_prefect_errors
-from sentiment_train.promotion import read_decision
-from sentiment_train.registry import Registry
+from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
+from sentiment_train.registry.promotion import read_decision
+from sentiment_train.registry.run_log import find_run_of_flow
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import TrainingResult
+from sentiment_train.running.prefect_errors import mapped_prefect_errors
 from sentiment_train.settings import TrainSettings
-from sentiment_train.tracking import find_run_of_flow
 
 DEPLOYMENT: Final = "sentiment-training/default"
 _POLL_SECONDS: Final = 1.0

@@ -17,7 +17,7 @@ def write_training_rows(package: Path, fingerprints: NDArray[np.uint64]) -> None
     package : Path
         Folder of the package.
     fingerprints : array of uint64, shape (n_reviews,)
-        As returned by `sentiment_core.dataset.text_fingerprints`.
+        As returned by `sentiment_train.data.dataset.text_fingerprints`.
     """
     np.save(package / TRAINING_ROWS_FILE, np.unique(fingerprints), allow_pickle=False)
 

@@ -19,22 +19,22 @@ from mlflow.entities import Run
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
-from sentiment_core.dataset import text_fingerprints
 from sentiment_core.errors import ConflictError
-from sentiment_core.evaluation import Evaluation
 from sentiment_core.model_package import write_package
 from sentiment_core.params import Params
 from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
 from sentiment_core.scorer import LinearScorer
-from sentiment_core.split import Split
-from sentiment_train.data_checks import DataReport
-from sentiment_train.figures import draw_figures
-from sentiment_train.mlflow_errors import mapped_mlflow_errors
-from sentiment_train.model_card import write_model_card
+from sentiment_train.data.checks import DataReport
+from sentiment_train.data.dataset import text_fingerprints
+from sentiment_train.data.split import Split
+from sentiment_train.data.training_data import TrainingData
+from sentiment_train.model.card import write_model_card
+from sentiment_train.model.evaluation import Evaluation
+from sentiment_train.model.plots import draw_figures
+from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
+from sentiment_train.registry.training_rows import write_training_rows
 from sentiment_train.results import LoggedModel
 from sentiment_train.settings import TrainSettings
-from sentiment_train.training_data import TrainingData
-from sentiment_train.training_rows import write_training_rows
 
 FLOW_RUN_TAG: Final = "prefect.flow_run_id"
 DATA_PATH_TAG: Final = "data.path"

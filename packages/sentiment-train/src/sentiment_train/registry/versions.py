@@ -26,7 +26,7 @@ from sentiment_core.registry_names import (
     PREVIOUS,
     SCORER_DIGEST_TAG,
 )
-from sentiment_train.mlflow_errors import mapped_mlflow_errors
+from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.results import LoggedModel
 
 _PAGE: Final = 1000

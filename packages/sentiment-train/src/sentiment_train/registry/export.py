@@ -11,7 +11,7 @@ from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import ConflictError
 from sentiment_core.model_package import PACKAGE_FILES, load_package
 from sentiment_core.object_store import ObjectStore
-from sentiment_train.registry import Registry
+from sentiment_train.registry.versions import Registry
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,13 @@
+"""What tests of several packages share."""
+
+from tests.support.processes import (
+    BIN,
+    ROOT,
+    Process,
+    eventually,
+    free_port,
+    mlflow_server,
+    running,
+)
+
+__all__ = ["BIN", "ROOT", "Process", "eventually", "free_port", "mlflow_server", "running"]
