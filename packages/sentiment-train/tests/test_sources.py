@@ -12,7 +12,7 @@ import pytest
 
 from sentiment_core.errors import DataError, NotFoundError, UnreachableError
 from sentiment_core.params import SourceName
-from sentiment_train.data.sources.by_name import find_source
+from sentiment_train.data.sources.by_name import SOURCES, find_source
 from sentiment_train.data.sources.csv_file import CsvSource
 from sentiment_train.data.sources.download import download
 from sentiment_train.data.sources.hub import FILE, REVISION, HubSource
@@ -239,6 +239,13 @@ def test_each_source_states_its_name_origin_and_licence(tmp_path, name):
     assert len(source.origin) > 20
     assert len(source.licence) > 20
     assert "Maas et al." in source.origin or name == "csv"
+
+
+def test_the_parameter_allows_just_the_sources_that_there_are():
+    assert list(SOURCES) == list(get_args(SourceName))
+    assert {name: source.name for name, source in SOURCES.items()} == {
+        name: name for name in SOURCES
+    }
 
 
 def test_sources_are_found_by_name(tmp_path):

@@ -34,9 +34,11 @@ from sentiment_core.errors import (
 )
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
+from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
 from sentiment_train.registry import promotion
+from sentiment_train.registry.comparison import HeldOutComparison
 from sentiment_train.registry.versions import Registry
 from tests.support.training import copy_home
 
@@ -199,7 +201,7 @@ def test_what_another_try_cannot_change_is_not_retried(train, error, monkeypatch
 
     monkeypatch.setattr(Registry, "register", fail)
     with pytest.raises(type(error)):
-        train()
+        train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 1
 
 
@@ -215,7 +217,7 @@ def test_only_what_may_pass_is_retried(train, monkeypatch):
     monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
     monkeypatch.setenv("MODEL_NAME", "not/allowed")  # MLflow refuses it
     with pytest.raises(InputError, match="not/allowed"):
-        train()
+        train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 1
     monkeypatch.delenv("MODEL_NAME")
 
@@ -224,7 +226,7 @@ def test_only_what_may_pass_is_retried(train, monkeypatch):
 
     monkeypatch.setattr(Registry, "register", answer_nothing)
     with pytest.raises(UnreachableError):
-        train()
+        train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 3
 
 
@@ -309,7 +311,7 @@ def test_a_run_claims_no_parameters_of_the_data_that_were_not_used(settings, reg
     result = train_sentiment_model(data_path="own.csv", params=params)
     logged = mlflow.MlflowClient().get_run(result.run_id).data.params
     assert logged["data.path"] == "own.csv"
-    assert (logged["data.source"], logged["data.samples"]) == ("csv", "None")
+    assert (logged["data.source"], logged["data.samples"]) == ("csv", "null")
     with registry.package(result.model_version) as folder:
         card = (folder / "MODEL_CARD.md").read_text()
     assert "| file | own.csv |" in card
@@ -445,8 +447,10 @@ def test_promotions_at_once_leave_the_best_of_them(train, registry, weak_params,
     model = registry.load(weak.model_version)
     texts, labels = ["a great film"] * 40 + ["an awful film"] * 40, [1] * 40 + [0] * 40
     held_out = pd.DataFrame({"text": texts, "label": labels})
-    judge = promotion.Judge(registry, model.scorer, held_out, "log_loss")
-    decision = promotion.promote(registry, weak.model_version, judge)
+    comparison = HeldOutComparison(
+        registry, model.scorer, held_out, text_fingerprints(texts), "log_loss"
+    )
+    decision = promotion.promote(registry, weak.model_version, comparison)
     strong = late[1]
     assert decision.verdict == "superseded"
     assert registry.champion() == strong.model_version

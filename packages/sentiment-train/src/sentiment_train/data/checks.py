@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.data.provenance import PreparedData, describe_provenance
 
 _OUTLIER_FACTOR: Final = 3.0
@@ -104,13 +104,19 @@ _PAGE: Final = """\
 """
 
 
-def check_data(frame: pd.DataFrame, provenance: PreparedData | None = None) -> DataReport:
+def check_data(
+    frame: pd.DataFrame,
+    fingerprints: NDArray[np.uint64],
+    provenance: PreparedData | None = None,
+) -> DataReport:
     """Check a data set that can be read: duplicates, balance, lengths, contradicting labels.
 
     Parameters
     ----------
     frame : DataFrame, shape (n_reviews, 2)
         As returned by `sentiment_train.data.dataset.load_dataset`, which refuses a wrong schema.
+    fingerprints : array of uint64, shape (n_reviews,)
+        Of its texts, as returned by `text_fingerprints`.
     provenance : PreparedData, optional
         Where the reviews come from, if that is known.
 
@@ -119,7 +125,7 @@ def check_data(frame: pd.DataFrame, provenance: PreparedData | None = None) -> D
     DataReport
         Findings; none of them forbids a training.
     """
-    fingerprints = pd.Series(text_fingerprints(frame["text"]))
+    texts = pd.Series(fingerprints)
     labels = frame["label"].reset_index(drop=True)
     words = np.array([len(text.split()) for text in frame["text"]])
     return DataReport(
@@ -127,9 +133,8 @@ def check_data(frame: pd.DataFrame, provenance: PreparedData | None = None) -> D
         n_positive=int(labels.sum()),
         median_words=float(np.median(words)),
         checks=(
-            DataCheck("schema", "ok", f"{len(frame)} rows with text and a label of 0 or 1"),
-            _check_duplicates(fingerprints),
-            _check_contradictions(fingerprints, labels),
+            _check_duplicates(texts),
+            _check_contradictions(texts, labels),
             _check_balance(labels),
             _check_lengths(words),
         ),

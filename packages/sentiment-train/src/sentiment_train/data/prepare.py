@@ -259,7 +259,7 @@ def _prepare(
         licence=source.licence,
     )
     tell("checking")
-    report = check_data(chosen, prepared)
+    report = check_data(chosen, fingerprints[chosen.index].to_numpy(), prepared)
     record = json.dumps(asdict(prepared), indent=2) + "\n"
     texts = (record, report.to_json(), report.to_html())
     try:

@@ -4,20 +4,24 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from sentiment_core.errors import DataError
-from sentiment_train.data.dataset import text_fingerprints
 
 
 class Split(NamedTuple):
-    """Training and held-out rows; no clean text is in both."""
+    """Training and held-out rows and the fingerprints of their texts; no text is in both."""
 
     train: pd.DataFrame
     test: pd.DataFrame
+    train_fingerprints: NDArray[np.uint64]
+    test_fingerprints: NDArray[np.uint64]
 
 
-def split_dataset(frame: pd.DataFrame, *, test_size: float, seed: int) -> Split:
+def split_dataset(
+    frame: pd.DataFrame, fingerprints: NDArray[np.uint64], *, test_size: float, seed: int
+) -> Split:
     """Split reviews into stratified training and held-out rows.
 
     Rows whose texts are equal after cleaning stay together, so that no held-out review was seen in
@@ -27,6 +31,8 @@ def split_dataset(frame: pd.DataFrame, *, test_size: float, seed: int) -> Split:
     ----------
     frame : DataFrame, shape (n_reviews, 2)
         As returned by `load_dataset`.
+    fingerprints : array of uint64, shape (n_reviews,)
+        Of its texts, as returned by `text_fingerprints`.
     test_size : float in (0, 1)
         Share of the distinct texts to hold out.
     seed : int
@@ -42,7 +48,6 @@ def split_dataset(frame: pd.DataFrame, *, test_size: float, seed: int) -> Split:
     DataError
         If there are too few reviews of a class to have both on each side.
     """
-    fingerprints = text_fingerprints(frame["text"])
     unique, first = np.unique(fingerprints, return_index=True)
     try:
         _, held_out = train_test_split(
@@ -58,5 +63,8 @@ def split_dataset(frame: pd.DataFrame, *, test_size: float, seed: int) -> Split:
         ) from error
     in_test = np.isin(fingerprints, held_out)
     return Split(
-        train=frame[~in_test].reset_index(drop=True), test=frame[in_test].reset_index(drop=True)
+        train=frame[~in_test].reset_index(drop=True),
+        test=frame[in_test].reset_index(drop=True),
+        train_fingerprints=fingerprints[~in_test],
+        test_fingerprints=fingerprints[in_test],
     )

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sentiment_core.errors import DataError
 from sentiment_core.params import DataParams, Params
-from sentiment_train.data.dataset import parse_dataset, read_data_file
+from sentiment_train.data.dataset import parse_dataset, read_data_file, text_fingerprints
 from sentiment_train.data.prepare import (
     describe_stranger,
     ensure_dataset,
@@ -27,6 +29,8 @@ class TrainingData:
 
     path: Path
     frame: pd.DataFrame
+    fingerprints: NDArray[np.uint64]
+    """Of the texts, in the order of the rows."""
     md5: str
     """Plain MD5 is DVC's name for the file in its cache and on its remotes."""
     provenance: PreparedData | None
@@ -115,9 +119,11 @@ def read_training_data(path: Path, params: Params) -> TrainingData:
     content = read_data_file(path)
     record = read_provenance(path, content)
     used = params.model_copy(update={"data": used_data_params(params.data, path, record)})
+    frame = parse_dataset(content, path)
     return TrainingData(
         path=path,
-        frame=parse_dataset(content, path),
+        frame=frame,
+        fingerprints=text_fingerprints(frame["text"]),
         md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
         provenance=record,
         params=used,

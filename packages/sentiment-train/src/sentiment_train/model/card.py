@@ -19,8 +19,6 @@ texts are outside of what it was evaluated on. It was made to sort opinions, not
 
 ## Data
 
-| file | {path} |
-| --- | --- |
 {data}
 
 Reviews are split by text, so that no held-out review was seen in training
@@ -28,14 +26,10 @@ Reviews are split by text, so that no held-out review was seen in training
 
 ## Quality on the held-out rows
 
-| metric | value |
-| --- | --- |
 {metrics}
 
 ## Parameters
 
-| parameter | value |
-| --- | --- |
 {params}
 
 ## Vocabulary
@@ -83,28 +77,46 @@ def write_model_card(
     """
     return _TEMPLATE.format(
         name=name,
-        path=path,
-        data=table_rows(describe_provenance(provenance)),
+        data=markdown_table(("file", path), describe_provenance(provenance)),
         train_rows=rows[0],
         test_rows=rows[1],
-        metrics=table_rows({name: f"{value:.4f}" for name, value in evaluation.metrics().items()}),
-        params=table_rows(params.flat()),
+        metrics=markdown_table(("metric", "value"), rounded(evaluation)),
+        params=markdown_table(("parameter", "value"), params.flat()),
         n_terms=n_terms,
         digest=digest,
     )
 
 
-def table_rows(values: Mapping[str, object]) -> str:
-    """Render the rows of a two-column Markdown table.
+def rounded(evaluation: Evaluation) -> dict[str, str]:
+    """Round metrics for people.
 
     Parameters
     ----------
-    values : mapping
+    evaluation : Evaluation
+        Of a model.
+
+    Returns
+    -------
+    dict of str to str
+        Four digits each.
+    """
+    return {name: f"{value:.4f}" for name, value in evaluation.metrics().items()}
+
+
+def markdown_table(header: tuple[str, str], rows: Mapping[str, object]) -> str:
+    """Render a Markdown table of two columns.
+
+    Parameters
+    ----------
+    header : (str, str)
+        Its first line.
+    rows : mapping
         Names and values.
 
     Returns
     -------
     str
-        One line a row, without the header.
+        One line a row.
     """
-    return "\n".join(f"| {name} | {value} |" for name, value in values.items())
+    lines = [header, ("---", "---"), *rows.items()]
+    return "\n".join(f"| {name} | {value} |" for name, value in lines)

@@ -1,4 +1,4 @@
-"""Figures of an evaluation, logged with each run."""
+"""Plots of an evaluation, logged with each run."""
 
 from collections.abc import Iterator
 
@@ -6,36 +6,25 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from sentiment_core.labels import SENTIMENTS
 from sentiment_core.scorer import LinearScorer
-from sentiment_train.model.curves import CALIBRATION_BINS
+from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import Evaluation
 
 _TOP_TERMS = 15
 _NEGATIVE_COLOUR, _POSITIVE_COLOUR = "#b3472d", "#2a6f97"
 
 
-def draw_figures(
-    scorer: LinearScorer,
-    evaluation: Evaluation,
-    labels: NDArray[np.int_],
-    probabilities: NDArray[np.float64],
-) -> Iterator[tuple[str, Figure]]:
+def draw_plots(scorer: LinearScorer, scores: HeldOutScores) -> Iterator[tuple[str, Figure]]:
     """Draw the confusion matrix, ROC, precision-recall and calibration curves and the top terms.
 
     Parameters
     ----------
     scorer : LinearScorer
         The model.
-    evaluation : Evaluation
-        Its figures on the held-out rows.
-    labels : array of int, shape (n_samples,)
-        True labels of these rows.
-    probabilities : array of float, shape (n_samples,)
-        Predicted probabilities of the positive class.
+    scores : HeldOutScores
+        What it says of the held-out rows.
 
     Yields
     ------
@@ -44,13 +33,14 @@ def draw_figures(
     figure : Figure
         Not attached to any display.
     """
+    evaluation = scores.evaluation
     yield "confusion_matrix", _confusion_matrix(evaluation)
-    false_rate, true_rate, _ = roc_curve(labels, probabilities)
+    false_rate, true_rate = scores.roc
     title = f"ROC (area {evaluation.roc_auc:.4f})"
     yield "roc", _curve(false_rate, true_rate, title, "False positive rate", "True positive rate")
-    precision, recall, _ = precision_recall_curve(labels, probabilities)
+    recall, precision = scores.precision_recall
     yield "precision_recall", _curve(recall, precision, "Precision-recall", "Recall", "Precision")
-    observed, predicted = calibration_curve(labels, probabilities, n_bins=CALIBRATION_BINS)
+    predicted, observed = scores.calibration
     title = f"Calibration (Brier {evaluation.brier:.4f})"
     yield (
         "calibration",

@@ -1,16 +1,17 @@
 """Logs a training run to MLflow: parameters, figures, data, and the model package."""
 
+import ast
 import hashlib
 import json
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import mlflow
 import pandas as pd
@@ -21,16 +22,16 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from sentiment_core.errors import ConflictError
 from sentiment_core.model_package import write_package
-from sentiment_core.params import Params
+from sentiment_core.params import Params, parse_params
 from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.data.checks import DataReport
-from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.data.split import Split
 from sentiment_train.data.training_data import TrainingData
 from sentiment_train.model.card import write_model_card
+from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import Evaluation
-from sentiment_train.model.plots import draw_figures
+from sentiment_train.model.plots import draw_plots
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.registry.training_rows import write_training_rows
 from sentiment_train.results import LoggedModel
@@ -64,7 +65,7 @@ class TrainedModel:
     """Everything about a model that is worth keeping."""
 
     scorer: LinearScorer
-    evaluation: Evaluation
+    scores: HeldOutScores
     split: Split
     data: TrainingData
     data_report: DataReport
@@ -73,6 +74,11 @@ class TrainedModel:
     def params(self) -> Params:
         """The experiment's choices, as they were truly used."""
         return self.data.params
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The metrics on the held-out rows."""
+        return self.scores.evaluation
 
 
 @mapped_mlflow_errors()
@@ -138,14 +144,76 @@ def log_training(
         _marked_as_killed_on_interruption(),
     ):
         mlflow.set_tags(_describe(model))
-        mlflow.log_params(model.params.flat())
+        mlflow.log_params(params_as_text(model.params))
         mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
         _log_data(model)
         mlflow.log_text(model.data_report.to_json(), "data/report.json")
         mlflow.log_text(model.data_report.to_html(), "data/report.html")
-        _log_figures(model)
+        _log_plots(model)
         model_uri = _log_package(model, settings)
         return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
+
+
+def params_as_text(params: Params) -> dict[str, str]:
+    """Render parameters for a run: strings as they are, everything else as JSON.
+
+    Parameters
+    ----------
+    params : Params
+        The experiment's choices.
+
+    Returns
+    -------
+    dict of str to str
+        By ``section.name``.
+    """
+    flat = params.flat()
+    return {
+        name: value if isinstance(value, str) and not _is_json(value) else json.dumps(value)
+        for name, value in flat.items()
+    }
+
+
+def params_of_run(texts: Mapping[str, str]) -> Params:
+    """Read the parameters that a run logged.
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        As `params_as_text` renders them, or with Python's literals, as up to version 0.1.0.
+
+    Returns
+    -------
+    Params
+        The experiment's choices.
+
+    Raises
+    ------
+    ParamsError
+        If they are not complete.
+    """
+    nested: dict[str, dict[str, Any]] = {}
+    for name, text in texts.items():
+        section, _, key = name.partition(".")
+        nested.setdefault(section, {})[key] = _value(text)
+    return parse_params(nested)
+
+
+def _value(text: str) -> Any:
+    if _is_json(text):
+        return json.loads(text)
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager
@@ -228,13 +296,9 @@ def _log_data(model: TrainedModel) -> None:
             mlflow.log_input(dataset, context=context)
 
 
-def _log_figures(model: TrainedModel) -> None:
-    test = model.split.test
-    probabilities = model.scorer.predict_proba(test["text"].tolist())[:, 1]
+def _log_plots(model: TrainedModel) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, figure in draw_figures(
-            model.scorer, model.evaluation, test["label"].to_numpy(), probabilities
-        ):
+        for name, figure in draw_plots(model.scorer, model.scores):
             figure.savefig(Path(folder, f"{name}.png"))
         mlflow.log_artifacts(folder, "figures")
 
@@ -254,7 +318,7 @@ def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
         )
         metrics = {str(name): value for name, value in model.evaluation.metrics().items()}
         write_package(package, model.scorer, metrics=metrics, examples=_EXAMPLES, model_card=card)
-        write_training_rows(package, text_fingerprints(model.split.train["text"]))
+        write_training_rows(package, model.split.train_fingerprints)
         info = mlflow.pyfunc.log_model(
             name="model",
             loader_module="sentiment_core.pyfunc",

@@ -11,12 +11,13 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 
 from sentiment_core.errors import NotFoundError, RunError
-from sentiment_core.params import MetricName, Params
+from sentiment_core.params import MetricName
 from sentiment_core.registry_names import CHALLENGER, SCORER_DIGEST_TAG
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.registry.promotion import read_decision
 from sentiment_train.registry.run_log import find_run_of_flow
 from sentiment_train.registry.versions import Registry
+from sentiment_train.request import TrainingRequest
 from sentiment_train.results import TrainingResult
 from sentiment_train.running.prefect_errors import mapped_prefect_errors
 from sentiment_train.settings import TrainSettings
@@ -28,12 +29,8 @@ _PATIENCE_SECONDS: Final = 20.0
 
 def run_remotely(
     settings: TrainSettings,
-    params: Params,
+    request: TrainingRequest,
     *,
-    data_path: str | None = None,
-    register: bool = True,
-    promote: bool = False,
-    challenger: bool = False,
     on_state: Callable[[str], None] = lambda _state: None,
     on_start: Callable[[str], None] = lambda _flow_run_id: None,
 ) -> TrainingResult:
@@ -43,12 +40,8 @@ def run_remotely(
     ----------
     settings : TrainSettings
         Names the servers.
-    params : Params
-        The experiment's choices; they travel with the run.
-    data_path : str, optional
-        Data file on the worker's machine; none takes that of `params`.
-    register, promote, challenger : bool
-        How far to go.
+    request : TrainingRequest
+        Travels with the run; its data file is one of the worker's machine.
     on_state : callable, optional
         Is told each new state of the run.
     on_start : callable, optional
@@ -68,13 +61,7 @@ def run_remotely(
     UnreachableError
         If Prefect or MLflow does not answer.
     """
-    parameters = {
-        "data_path": data_path,
-        "params": params.model_dump(mode="json"),
-        "register_model": register,
-        "promote": promote,
-        "mark_challenger": challenger,
-    }
+    parameters = request.flow_parameters()
     try:
         with mapped_prefect_errors():
             started: Any = run_deployment(DEPLOYMENT, parameters=parameters, timeout=0)

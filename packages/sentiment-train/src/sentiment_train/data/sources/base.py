@@ -1,6 +1,7 @@
 """The interface of every source of reviews."""
 
-from typing import ClassVar, Final, Protocol
+from pathlib import Path
+from typing import ClassVar, Final, Protocol, Self
 
 import pandas as pd
 
@@ -24,6 +25,29 @@ class ReviewSource(Protocol):
     """Who collected the reviews, from where."""
     licence: ClassVar[str]
     """What is known of the terms under which they may be used."""
+
+    @classmethod
+    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:
+        """Create the source from what a command line knows.
+
+        Parameters
+        ----------
+        cache : Path
+            Folder of downloads.
+        csv_path : Path or None
+            A file of the user's own.
+
+        Returns
+        -------
+        ReviewSource
+            Nothing is read or downloaded yet.
+
+        Raises
+        ------
+        DataError
+            If the source needs a file and there is none.
+        """
+        ...
 
     @property
     def description(self) -> str:

@@ -1,8 +1,8 @@
 """Finds a source by its name."""
 
 from pathlib import Path
+from typing import Final
 
-from sentiment_core.errors import DataError
 from sentiment_core.params import SourceName
 from sentiment_train.data.sources.base import ReviewSource
 from sentiment_train.data.sources.csv_file import CsvSource
@@ -10,13 +10,21 @@ from sentiment_train.data.sources.hub import HubSource
 from sentiment_train.data.sources.package import PackageSource
 from sentiment_train.data.sources.stanford import StanfordSource
 
+SOURCES: Final[dict[SourceName, type[ReviewSource]]] = {
+    "package": PackageSource,
+    "stanford": StanfordSource,
+    "hub": HubSource,
+    "csv": CsvSource,
+}
+"""By the names that ``data.source`` may have."""
+
 
 def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) -> ReviewSource:
     """Create the source with a name.
 
     Parameters
     ----------
-    name : {"package", "stanford", "hub", "csv"}
+    name : str
         As in ``data.source``.
     cache : Path
         Folder of downloads.
@@ -33,15 +41,4 @@ def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) 
     DataError
         If the source ``csv`` has no file.
     """
-    if name == "package":
-        return PackageSource()
-    if name == "stanford":
-        return StanfordSource(cache)
-    if name == "hub":
-        return HubSource(cache)
-    if csv_path is None:
-        raise DataError(
-            "The source csv needs a file: name one with "
-            "`sentiment-cli prepare-data --source csv --input FILE`."
-        )
-    return CsvSource(csv_path)
+    return SOURCES[name].create(cache=cache, csv_path=csv_path)

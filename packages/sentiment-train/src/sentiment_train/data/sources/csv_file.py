@@ -3,7 +3,7 @@
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import pandas as pd
 
@@ -27,6 +27,15 @@ class CsvSource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @classmethod
+    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+        if csv_path is None:
+            raise DataError(
+                "The source csv needs a file: name one with "
+                "`sentiment-cli prepare-data --source csv --input FILE`."
+            )
+        return cls(csv_path)
 
     @cached_property
     def _content(self) -> bytes:

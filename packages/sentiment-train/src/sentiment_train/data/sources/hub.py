@@ -1,7 +1,7 @@
 """The IMDb data set of the Hugging Face hub, as one parquet file over HTTP."""
 
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import httpx
 import pandas as pd
@@ -38,6 +38,10 @@ class HubSource:
     def __init__(self, cache: Path, *, repository: str = REPOSITORY) -> None:
         self._cache = cache
         self._url = f"{repository}/resolve/{REVISION}/{FILE}"
+
+    @classmethod
+    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+        return cls(cache)
 
     @property
     def description(self) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import pandas as pd
 
@@ -38,6 +38,10 @@ class PackageSource:
 
     def __init__(self, *, sha256: str = SHA256) -> None:
         self._sha256 = sha256
+
+    @classmethod
+    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+        return cls()
 
     @property
     def description(self) -> str:

@@ -3,7 +3,7 @@
 import re
 import tarfile
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import pandas as pd
 
@@ -38,6 +38,10 @@ class StanfordSource:
 
     def __init__(self, cache: Path, *, url: str = URL, sha256: str = SHA256) -> None:
         self._cache, self._url, self._sha256 = cache, url, sha256
+
+    @classmethod
+    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+        return cls(cache)
 
     @property
     def description(self) -> str:
