@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
-from sentiment_core.dataset import load_dataset
 from sentiment_core.params import Params, load_params
 from sentiment_core.pipeline import fit_pipeline
-from sentiment_train.prepare import prepare_dataset
-from sentiment_train.sources.package import PackageSource
+from sentiment_train.data.dataset import load_dataset
+from sentiment_train.data.prepare import prepare_dataset
+from sentiment_train.data.sources.package import PackageSource
 
 NGRAM_RANGES = ((1, 1), (1, 2), (1, 3))
 MIN_DFS = (2, 3)

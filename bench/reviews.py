@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 
-from sentiment_train.sources.package import PackageSource
+from sentiment_train.data.sources.package import PackageSource
 
 SHORT_TEXT = "This movie is amazing!"
 

@@ -26,7 +26,7 @@ from sentiment_core.model_package import write_package
 from sentiment_core.params import load_params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_DIRECTORY
-from sentiment_train.registry import Registry
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
 
 REPEATS = 5

@@ -20,8 +20,8 @@ def main() -> None:
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else None
     phases = Phases(START)
     from sentiment_core.params import load_params
-    from sentiment_train.runtime import configure_runtime
-    from sentiment_train.temporary_prefect import start_temporary_prefect
+    from sentiment_train.running.environment import configure_runtime
+    from sentiment_train.running.temporary_prefect import start_temporary_prefect
 
     settings = configure_runtime()
     params = load_params(Path("params.yaml"))

@@ -10,7 +10,7 @@ import pytest
 
 from sentiment_core.model_package import write_package
 from sentiment_core.registry_names import CHAMPION, PACKAGE_DIRECTORY
-from sentiment_train.registry import Registry
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
 from tests.support import BIN, free_port, running
 from tests.support.tiny_models import make_scorer

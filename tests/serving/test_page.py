@@ -15,7 +15,7 @@ from sentiment_core.model_package import write_package
 from sentiment_core.params import load_params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.registry_names import DEFAULT_MODEL_NAME
-from sentiment_train.sources.package import PackageSource
+from sentiment_train.data.sources.package import PackageSource
 from tests.browser import chromium_page, screenshot
 from tests.support import BIN, ROOT, free_port, running
 

@@ -19,7 +19,7 @@ from sentiment_cli.stack.environment import (
 )
 from sentiment_cli.stack.health import check_part
 from sentiment_cli.stack.supervisor import find_store, procfile
-from sentiment_train.registry import Registry
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
 from tests.support import BIN, ROOT, Process, eventually, free_port
 

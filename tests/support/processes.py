@@ -9,6 +9,8 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -59,7 +61,7 @@ class Process:
 
     def kill(self):
         """As a power cut does."""
-        import psutil
+        import psutil  # which tests of one package do without
 
         with suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self.popen.pid).children(recursive=True):

@@ -9,10 +9,7 @@ import sys
 
 # What only an extra installs. sentiment_core needs numpy alone for scoring.
 NEEDS_EXTRA = {
-    "sentiment_core": {
-        "conversion", "dataset", "evaluation", "params", "pipeline", "pyfunc", "split",
-    },
-    "sentiment_train": {"testing"},
+    "sentiment_core": {"conversion", "params", "pipeline", "pyfunc"},
     "sentiment_cli": {"stack.backup", "stack.postgres"},
 }  # fmt: skip
 

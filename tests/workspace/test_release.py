@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from sentiment_train.curves import write_curves
+from sentiment_train.model.curves import HeldOutScores, write_curves
 from tests.support import ROOT
 from tools.build_images import build_command, edge_images
 from tools.changed_packages import changed_packages
@@ -171,7 +171,8 @@ def test_images_of_a_commit_are_named_after_it():
 
 def test_a_training_is_summarised(tmp_path):
     curves = tmp_path / "plots"
-    write_curves(curves, np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]))
+    scores = HeldOutScores("digest", np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]))
+    write_curves(curves, scores)
     result = {
         "run_id": "abc", "model_version": "3", "metrics": {"f1": 0.5},
         "decision": {"verdict": "promoted", "reason": "there was no champion"},

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment_cli.app import app
-from sentiment_train.testing import empty_tracking_database, prefect_server, settings
+from tests.support.training import empty_tracking_database, prefect_server, settings
 
 __all__ = ["empty_tracking_database", "prefect_server", "settings"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sentiment_core.params import load_params
-from sentiment_train.testing import copy_home
+from tests.support.training import copy_home
 
 pytestmark = [
     pytest.mark.slow,

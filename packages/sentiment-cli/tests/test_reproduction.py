@@ -13,7 +13,7 @@ from sentiment_cli.reproduction import Recipe, _data_commands, find_recipe, para
 from sentiment_core.errors import NotFoundError, RunError
 from sentiment_core.params import load_params
 from sentiment_core.store_settings import StoreSettings
-from sentiment_train.registry import RunRecord, VersionInfo
+from sentiment_train.registry.versions import RunRecord, VersionInfo
 
 CONTENT = b"text,label\ngood,1\nbad,0\n"
 MD5 = hashlib.md5(CONTENT).hexdigest()

@@ -21,7 +21,7 @@ from sentiment_cli.stack.supervisor import check_ports, wait_for_parts
 from sentiment_core import errors
 from sentiment_core.object_store import ObjectInfo, S3Store
 from sentiment_core.store_settings import StoreSettings
-from sentiment_train.ports import free_port
+from sentiment_train.running.ports import free_port
 
 KEYS = ("a.txt", "folder/b.bin", "folder/deep/\u00fc & ?#%20")
 

@@ -15,7 +15,7 @@ from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import start_of_process, write_record
 from sentiment_cli.stack.supervisor import check_ports, log_file, procfile, start, stop
 from sentiment_core.errors import ConflictError, RunError, SettingsError
-from sentiment_train.ports import free_port
+from sentiment_train.running.ports import free_port
 
 PROGRAM = Program("/opt/program", "Program 1", "PATH")
 

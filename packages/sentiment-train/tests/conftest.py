@@ -1,11 +1,17 @@
 from pathlib import Path
 
+import mlflow
+import numpy as np
 import pytest
 
+from sentiment_core.model_package import write_package
 from sentiment_core.params import Params, load_params
-from sentiment_train.prepare import prepare_dataset
-from sentiment_train.sources.package import PackageSource
-from sentiment_train.testing import empty_tracking_database, prefect_server, settings
+from sentiment_core.scorer import END_OF_KEYS, LinearScorer
+from sentiment_train.data.prepare import prepare_dataset
+from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.registry.versions import Registry
+from sentiment_train.results import LoggedModel
+from tests.support.training import empty_tracking_database, prefect_server, settings
 
 __all__ = ["empty_tracking_database", "prefect_server", "settings"]
 
@@ -30,3 +36,26 @@ def weak_params(params) -> Params:
     """Parameters whose model is certainly worse: a vocabulary of three words."""
     vectorizer = params.vectorizer.model_copy(update={"max_features": 3, "ngram_range": (1, 1)})
     return params.model_copy(update={"vectorizer": vectorizer})
+
+
+@pytest.fixture
+def two_versions(settings, tmp_path):
+    """A registry with two versions, the second of which is surer."""
+    mlflow.create_experiment("small", artifact_location=(tmp_path / "artifacts").as_uri())
+    mlflow.set_experiment("small")
+    registry = Registry("exported")
+    for weight in (1.0, 2.0):
+        scorer = LinearScorer(
+            words=["bad", "good"], keys=np.array([END_OF_KEYS]), idf=np.ones(2),
+            coefficients=np.array([-weight, weight]), intercept=0.0, max_ngram=1,
+            sublinear_tf=True,
+        )  # fmt: skip
+        package = tmp_path / f"model-{weight}" / "package"
+        write_package(package, scorer, metrics={}, examples=["good"], model_card="# Card\n")
+        with mlflow.start_run() as run:
+            info = mlflow.pyfunc.log_model(
+                name="model", loader_module="sentiment_core.pyfunc", data_path=str(package),
+                pip_requirements=[],
+            )  # fmt: skip
+        registry.register(LoggedModel(run.info.run_id, info.model_uri, scorer.digest))
+    return registry

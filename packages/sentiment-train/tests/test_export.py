@@ -1,42 +1,17 @@
 """Exports of the champion, on a real MLflow database."""
 
-import mlflow
-import numpy as np
 import pytest
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import ConflictError, UnreachableError
-from sentiment_core.model_package import load_package, write_package
+from sentiment_core.model_package import load_package
 from sentiment_core.object_store import FolderStore
-from sentiment_core.scorer import LinearScorer
-from sentiment_core.vocabulary import Vocabulary
-from sentiment_train.export import export_champion
-from sentiment_train.registry import Registry
-from sentiment_train.results import LoggedModel
+from sentiment_train.registry.export import export_champion
 
 
 @pytest.fixture
-def registry(settings, tmp_path):
-    """Two registered versions."""
-    mlflow.create_experiment("exports", artifact_location=(tmp_path / "artifacts").as_uri())
-    mlflow.set_experiment("exports")
-    registry = Registry("exported")
-    for weight in (1.0, 2.0):
-        vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
-        scorer = LinearScorer(
-            vocabulary=vocabulary, idf=np.ones(2),
-            coefficients=np.array([-weight, weight]), intercept=0.0, max_ngram=1,
-            sublinear_tf=True,
-        )  # fmt: skip
-        package = tmp_path / f"model-{weight}" / "package"
-        write_package(package, scorer, metrics={}, examples=["good"], model_card="# Card\n")
-        with mlflow.start_run() as run:
-            info = mlflow.pyfunc.log_model(
-                name="model", loader_module="sentiment_core.pyfunc", data_path=str(package),
-                pip_requirements=[],
-            )  # fmt: skip
-        registry.register(LoggedModel(run.info.run_id, info.model_uri, scorer.digest))
-    return registry
+def registry(two_versions):
+    return two_versions
 
 
 def read_pointer(folder):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from sentiment_core.conversion import scorer_from_pipeline
-from sentiment_core.dataset import load_dataset, text_fingerprints
 from sentiment_core.errors import DataError, ParityError
-from sentiment_core.evaluation import evaluate
 from sentiment_core.pipeline import fit_pipeline
-from sentiment_train.fitting import fit_scorer
-from sentiment_train.prepare import prepare_dataset
-from sentiment_train.sources.package import PackageSource
+from sentiment_train.data.dataset import load_dataset, text_fingerprints
+from sentiment_train.data.prepare import prepare_dataset
+from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.model.evaluation import evaluate
+from sentiment_train.model.fitting import fit_scorer
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,6 @@ def test_a_scorer_that_differs_from_scikit_learn_is_refused(sample, params, monk
         pipeline["classifier"].intercept_ -= 0.001
         return scorer
 
-    monkeypatch.setattr("sentiment_train.fitting.scorer_from_pipeline", wrong)
+    monkeypatch.setattr("sentiment_train.model.fitting.scorer_from_pipeline", wrong)
     with pytest.raises(ParityError, match="differs from scikit-learn"):
         fit_scorer(sample, params)

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import ErrorCode
 
 from sentiment_core import errors
-from sentiment_train.mlflow_errors import MLFLOW_ERRORS, mapped_mlflow_errors
+from sentiment_train.registry.mlflow_errors import MLFLOW_ERRORS, mapped_mlflow_errors
 
 
 @pytest.mark.parametrize("code", MLFLOW_ERRORS)

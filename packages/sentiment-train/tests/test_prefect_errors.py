@@ -9,7 +9,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from sentiment_core import errors
-from sentiment_train.prefect_errors import PREFECT_ERRORS, mapped_prefect_errors
+from sentiment_train.running.prefect_errors import PREFECT_ERRORS, mapped_prefect_errors
 
 
 @pytest.mark.parametrize("theirs", PREFECT_ERRORS, ids=lambda cls: cls.__name__)

@@ -3,12 +3,12 @@ import json
 import pandas as pd
 import pytest
 
-from sentiment_core.dataset import load_dataset, text_fingerprints
 from sentiment_core.errors import DataError
-from sentiment_train.prepare import ensure_dataset, prepare_dataset, report_paths
-from sentiment_train.provenance import provenance_path, read_provenance
-from sentiment_train.sources.csv_file import CsvSource
-from sentiment_train.sources.package import PackageSource
+from sentiment_train.data.dataset import load_dataset, text_fingerprints
+from sentiment_train.data.prepare import ensure_dataset, prepare_dataset, report_paths
+from sentiment_train.data.provenance import provenance_path, read_provenance
+from sentiment_train.data.sources.csv_file import CsvSource
+from sentiment_train.data.sources.package import PackageSource
 
 
 class ListSource:

@@ -12,12 +12,12 @@ import pytest
 
 from sentiment_core.errors import DataError, NotFoundError, UnreachableError
 from sentiment_core.params import SourceName
-from sentiment_train.sources.csv_file import CsvSource
-from sentiment_train.sources.download import download
-from sentiment_train.sources.hub import FILE, REVISION, HubSource
-from sentiment_train.sources.package import PackageSource
-from sentiment_train.sources.registry import find_source
-from sentiment_train.sources.stanford import StanfordSource
+from sentiment_train.data.sources.by_name import SOURCES, find_source
+from sentiment_train.data.sources.csv_file import CsvSource
+from sentiment_train.data.sources.download import download
+from sentiment_train.data.sources.hub import FILE, REVISION, HubSource
+from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.data.sources.stanford import StanfordSource
 
 
 class FileServer(ThreadingHTTPServer):
@@ -181,7 +181,7 @@ def test_a_senseless_archive_is_a_plain_error(server, tmp_path, content, message
 
 
 def test_without_a_network_the_archive_points_to_the_package(tmp_path, monkeypatch):
-    monkeypatch.setattr("sentiment_train.sources.download._ATTEMPTS", 1)
+    monkeypatch.setattr("sentiment_train.data.sources.download._ATTEMPTS", 1)
     with pytest.raises(UnreachableError, match=r"package holds the same reviews.*--source package"):
         StanfordSource(tmp_path, url="http://127.0.0.1:9/aclImdb_v1.tar.gz").load()
 
@@ -239,6 +239,13 @@ def test_each_source_states_its_name_origin_and_licence(tmp_path, name):
     assert len(source.origin) > 20
     assert len(source.licence) > 20
     assert "Maas et al." in source.origin or name == "csv"
+
+
+def test_the_parameter_allows_just_the_sources_that_there_are():
+    assert list(SOURCES) == list(get_args(SourceName))
+    assert {name: source.name for name, source in SOURCES.items()} == {
+        name: name for name in SOURCES
+    }
 
 
 def test_sources_are_found_by_name(tmp_path):

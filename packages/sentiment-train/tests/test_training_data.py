@@ -5,15 +5,15 @@ import json
 import pandas as pd
 import pytest
 
-from sentiment_core.dataset import load_dataset
 from sentiment_core.errors import DataError
-from sentiment_train import training_data
-from sentiment_train.prepare import prepare_dataset
-from sentiment_train.provenance import provenance_path, read_provenance
+from sentiment_train.data import training_data
+from sentiment_train.data.dataset import load_dataset
+from sentiment_train.data.prepare import prepare_dataset
+from sentiment_train.data.provenance import provenance_path, read_provenance
+from sentiment_train.data.sources.csv_file import CsvSource
+from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.data.training_data import provide_data_file, read_training_data
 from sentiment_train.settings import TrainSettings
-from sentiment_train.sources.csv_file import CsvSource
-from sentiment_train.sources.package import PackageSource
-from sentiment_train.training_data import provide_data_file, read_training_data
 
 
 class SmallPackage(PackageSource):

@@ -34,11 +34,13 @@ from sentiment_core.errors import (
 )
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
-from sentiment_train import promotion
+from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
-from sentiment_train.registry import Registry
-from sentiment_train.testing import copy_home
+from sentiment_train.registry import promotion
+from sentiment_train.registry.comparison import HeldOutComparison
+from sentiment_train.registry.versions import Registry
+from tests.support.training import copy_home
 
 pytestmark = [
     pytest.mark.slow,
@@ -200,7 +202,7 @@ def test_what_another_try_cannot_change_is_not_retried(train, error, monkeypatch
 
     monkeypatch.setattr(Registry, "register", fail)
     with pytest.raises(type(error)):
-        train()
+        train(anew=True)
     assert runs_of_last_tasks()["register-model"] == 1
 
 
@@ -310,7 +312,7 @@ def test_a_run_claims_no_parameters_of_the_data_that_were_not_used(settings, reg
     result = train_sentiment_model(data_path="own.csv", params=params)
     logged = mlflow.MlflowClient().get_run(result.run_id).data.params
     assert logged["data.path"] == "own.csv"
-    assert (logged["data.source"], logged["data.samples"]) == ("csv", "None")
+    assert (logged["data.source"], logged["data.samples"]) == ("csv", "null")
     with registry.package(result.model_version) as folder:
         card = (folder / "MODEL_CARD.md").read_text()
     assert "| file | own.csv |" in card
@@ -446,8 +448,10 @@ def test_promotions_at_once_leave_the_best_of_them(train, registry, weak_params,
     model = registry.load(weak.model_version)
     texts, labels = ["a great film"] * 40 + ["an awful film"] * 40, [1] * 40 + [0] * 40
     held_out = pd.DataFrame({"text": texts, "label": labels})
-    judge = promotion.Judge(registry, model.scorer, held_out, "log_loss")
-    decision = promotion.promote(registry, weak.model_version, judge)
+    comparison = HeldOutComparison(
+        registry, model.scorer, held_out, text_fingerprints(texts), "log_loss"
+    )
+    decision = promotion.promote(registry, weak.model_version, comparison)
     strong = late[1]
     assert decision.verdict == "superseded"
     assert registry.champion() == strong.model_version

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from sentiment_cli.http_client import fetch
-from sentiment_core.dataset import load_dataset
 from sentiment_core.errors import SentimentError, UnreachableError
 from sentiment_core.params import load_params
 from sentiment_core.registry_names import CHAMPION
+from sentiment_train.data.dataset import load_dataset
 from sentiment_train.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _answers(name: str, url: str, variable: str) -> CheckResult:
 
 
 def _champion(settings: TrainSettings) -> CheckResult:
-    from sentiment_train.registry import Registry
+    from sentiment_train.registry.versions import Registry
 
     name = f"{settings.model_name}@{CHAMPION}"
     try:

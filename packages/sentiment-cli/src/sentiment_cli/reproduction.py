@@ -1,6 +1,5 @@
 """How a registered version was made, and whether it can be made again."""
 
-import ast
 import hashlib
 import json
 import os
@@ -18,11 +17,15 @@ import yaml
 
 from sentiment_cli.dvc_remote import default_remote
 from sentiment_core.errors import NotFoundError, RunError
-from sentiment_core.params import Params, parse_params
 from sentiment_core.registry_names import SCORER_DIGEST_TAG
 from sentiment_core.store_settings import StoreSettings
-from sentiment_train.registry import Registry, VersionInfo
-from sentiment_train.tracking import DATA_MD5_TAG, DATA_PATH_TAG, GIT_DIRTY_TAG
+from sentiment_train.registry.run_log import (
+    DATA_MD5_TAG,
+    DATA_PATH_TAG,
+    GIT_DIRTY_TAG,
+    params_of_run,
+)
+from sentiment_train.registry.versions import Registry, VersionInfo
 
 _NOT_INHERITED: Final = (
     # servers, which the repeated run must not touch
@@ -92,7 +95,7 @@ def find_recipe(
             f"The run of version {info.version} does not tell its commit and data: it was not "
             "trained in a git repository."
         )
-    params = _params_of_run(run.params)
+    params = params_of_run(run.params)
     path = run.tags[DATA_PATH_TAG]
     md5 = run.tags[DATA_MD5_TAG]
     data_commands, notes = _data_commands(project, commit, path, md5, params.data.source, store)
@@ -210,18 +213,6 @@ def verify(recipe: Recipe, project: Path, on_progress: Callable[[str], None]) ->
         )
     actual = str(result["model_digest"])
     return Verification(actual == recipe.model_digest, recipe.model_digest, actual)
-
-
-def _params_of_run(flat: dict[str, str]) -> Params:
-    nested: dict[str, dict[str, Any]] = {}
-    for name, text in flat.items():
-        section, _, key = name.partition(".")
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
-        nested.setdefault(section, {})[key] = value
-    return parse_params(nested)
 
 
 def _fetch_data(recipe: Recipe, project: Path, clone: Path) -> Path:

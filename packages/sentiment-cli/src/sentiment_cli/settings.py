@@ -13,7 +13,7 @@ from sentiment_core.environment import load_environment
 from sentiment_core.errors import SettingsError
 from sentiment_core.registry_names import DEFAULT_HOME
 from sentiment_core.store_settings import StoreSettings
-from sentiment_train.runtime import configure_runtime
+from sentiment_train.running.environment import configure_runtime
 from sentiment_train.settings import TrainSettings
 
 Settings = TypeVar("Settings", bound=BaseSettings)

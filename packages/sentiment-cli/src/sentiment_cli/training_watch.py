@@ -46,7 +46,7 @@ class TrainingWatch(logging.Handler):
         record : LogRecord
             A step's begin, or what happened in it.
         """
-        from sentiment_train.steps import Step
+        from sentiment_train.running.steps import Step
 
         step = getattr(record, "step", None)
         if step in {Step.REGISTER, Step.PROMOTE, Step.MARK, Step.EXPORT}:

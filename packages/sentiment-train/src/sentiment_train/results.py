@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import pydantic.dataclasses
+
 from sentiment_core.params import MetricName
 
 Verdict = Literal["promoted", "kept", "superseded"]
@@ -17,16 +19,16 @@ class LoggedModel:
     scorer_digest: str
 
 
-@dataclass(frozen=True)
+@pydantic.dataclasses.dataclass(frozen=True)
 class Decision:
     """Whether a candidate became champion, and why."""
 
     verdict: Verdict
     reason: str
     metric: MetricName
-    candidate_score: float | None
-    champion_version: str | None
-    champion_score: float | None
+    candidate_score: float | None = None
+    champion_version: str | None = None
+    champion_score: float | None = None
 
     @property
     def promoted(self) -> bool:

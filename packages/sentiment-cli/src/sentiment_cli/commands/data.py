@@ -52,8 +52,8 @@ def prepare_data(
     """
     from sentiment_cli.settings import configure
     from sentiment_core.params import load_params
-    from sentiment_train.prepare import ensure_dataset
-    from sentiment_train.sources.registry import find_source
+    from sentiment_train.data.prepare import ensure_dataset
+    from sentiment_train.data.sources.by_name import find_source
 
     if input_path and source is None:
         source = "csv"

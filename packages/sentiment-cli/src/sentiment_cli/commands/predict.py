@@ -83,7 +83,7 @@ def predict(
 def _load_model(model: str) -> tuple[str, "LinearScorer"]:
     from sentiment_cli.progress import progress
     from sentiment_cli.settings import configure
-    from sentiment_train.registry import Registry
+    from sentiment_train.registry.versions import Registry
 
     settings = configure()
     with progress("Fetching the model"):

@@ -11,7 +11,7 @@ from sentiment_core.errors import NotReadyError
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
-    from sentiment_train.registry import Registry, VersionInfo
+    from sentiment_train.registry.versions import Registry, VersionInfo
     from sentiment_train.settings import TrainSettings
 
 
@@ -36,7 +36,7 @@ def open_registry(model_name: str | None, settings: "TrainSettings | None" = Non
     Registry
         This process is configured for its server.
     """
-    from sentiment_train.registry import Registry
+    from sentiment_train.registry.versions import Registry
 
     settings = settings or _configure()
     return Registry(model_name or settings.model_name)
@@ -215,7 +215,7 @@ def _export(registry: "Registry", settings: "TrainSettings") -> None:
 def _export_to(registry: "Registry", target: str) -> str | None:
     from sentiment_core.object_store import open_store
     from sentiment_core.store_settings import StoreSettings
-    from sentiment_train.export import export_champion
+    from sentiment_train.registry.export import export_champion
 
     return export_champion(registry, open_store(target, StoreSettings()))
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from sentiment_cli.training_watch import TrainingWatch
 
 if TYPE_CHECKING:
     from sentiment_core.params import Params
+    from sentiment_train.request import TrainingRequest
     from sentiment_train.results import TrainingResult
     from sentiment_train.settings import TrainSettings
 
@@ -137,37 +138,32 @@ def run_training(
     """
     from sentiment_cli.settings import configure
     from sentiment_core.params import load_params
+    from sentiment_train.request import TrainingRequest
 
     settings = configure()
     params = load_params(params_path)
     if samples:
         params = params.with_samples(samples)
-    path = str(data_path) if data_path else None
+    request = TrainingRequest(
+        params=params,
+        data_path=data_path,
+        register_model=register,
+        promote=promote,
+        mark_challenger=challenger,
+        curves_folder=plots,
+    )
     if not remote:
         # A mistake in the data is told at once, not after the start of a server.
         _check_data(settings, params, data_path)
     if not quiet:
-        typer.echo(f"Starting training flow with data: {path or params.data.path}")
-    goal: _Goal = {"register": register, "promote": promote, "challenger": challenger}
+        typer.echo(f"Starting training flow with data: {data_path or params.data.path}")
     if remote:
-        return _train_remotely(settings, params, path, goal)
-    return _train_here(settings, params, path, goal, plots)
+        return _train_remotely(settings, request)
+    return _train_here(settings, request)
 
 
-class _Goal(TypedDict):
-    register: bool
-    promote: bool
-    challenger: bool
-
-
-def _train_here(
-    settings: "TrainSettings",
-    params: "Params",
-    path: str | None,
-    goal: _Goal,
-    plots: Path | None,
-) -> "TrainingResult":
-    from sentiment_train.temporary_prefect import start_temporary_prefect
+def _train_here(settings: "TrainSettings", request: "TrainingRequest") -> "TrainingResult":
+    from sentiment_train.running.temporary_prefect import start_temporary_prefect
 
     with progress("Training") as show_step, TrainingWatch(show_step) as watch:
         interruption.end_soon(watch.remains)
@@ -178,31 +174,20 @@ def _train_here(
 
         if server:
             server.wait_until_ready()
-        result = train_sentiment_model(
-            data_path=path,
-            params=params,
-            register_model=goal["register"],
-            promote=goal["promote"],
-            curves_folder=str(plots) if plots else None,
-            mark_challenger=goal["challenger"],
-        )
+        result: TrainingResult = train_sentiment_model(**request.flow_parameters())
         watch.finished = True
         return result
 
 
-def _train_remotely(
-    settings: "TrainSettings", params: "Params", path: str | None, goal: _Goal
-) -> "TrainingResult":
+def _train_remotely(settings: "TrainSettings", request: "TrainingRequest") -> "TrainingResult":
     if settings.prefect_api_url is None:
         raise typer.BadParameter("--remote needs a Prefect server: set PREFECT_API_URL.")
     interruption.end_soon(lambda: "If a run was started, it goes on on its worker.")
-    from sentiment_train.remote import run_remotely
+    from sentiment_train.running.remote import run_remotely
 
     return run_remotely(
         settings,
-        params,
-        data_path=path,
-        **goal,
+        request,
         on_state=lambda state: typer.echo(state, err=True),
         on_start=lambda flow_run_id: interruption.end_soon(
             lambda: (
@@ -213,8 +198,8 @@ def _train_remotely(
 
 
 def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | None) -> None:
-    from sentiment_core.dataset import load_dataset
-    from sentiment_train.training_data import provide_data_file
+    from sentiment_train.data.dataset import load_dataset
+    from sentiment_train.data.training_data import provide_data_file
 
     def print_note(note: str) -> None:
         typer.echo(f"Note: {note}", err=True)

@@ -13,7 +13,7 @@ from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import STORE_KEYS_FILE
 from sentiment_core.files import write_atomically
 from sentiment_core.store_settings import StoreSettings
-from sentiment_train.ports import LOOPBACK, free_port
+from sentiment_train.running.ports import LOOPBACK, free_port
 
 HOST: Final = LOOPBACK
 _REGION: Final = "us-east-1"  # the store asks for one, and for no other

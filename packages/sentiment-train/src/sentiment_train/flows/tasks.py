@@ -17,23 +17,23 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from sentiment_core.errors import UnreachableError
-from sentiment_core.evaluation import Evaluation, evaluate
 from sentiment_core.object_store import ObjectStore
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
-from sentiment_core.split import Split, split_dataset
-from sentiment_train.curves import write_curves
-from sentiment_train.data_checks import DataReport, check_data
-from sentiment_train.export import export_champion
-from sentiment_train.fitting import fit_scorer
-from sentiment_train.model_card import table_rows
-from sentiment_train.promotion import Judge, promote
-from sentiment_train.registry import Registry
+from sentiment_train.data.checks import DataReport, check_data
+from sentiment_train.data.split import Split, split_dataset
+from sentiment_train.data.training_data import TrainingData, provide_data_file, read_training_data
+from sentiment_train.model.card import markdown_table, rounded
+from sentiment_train.model.curves import HeldOutScores, write_curves
+from sentiment_train.model.fitting import fit_scorer
+from sentiment_train.registry.comparison import HeldOutComparison
+from sentiment_train.registry.export import export_champion
+from sentiment_train.registry.promotion import promote
+from sentiment_train.registry.run_log import TrainedModel, log_training
+from sentiment_train.registry.versions import Registry
 from sentiment_train.results import Decision, LoggedModel
+from sentiment_train.running.steps import Step, begin
 from sentiment_train.settings import TrainSettings
-from sentiment_train.steps import Step, begin
-from sentiment_train.tracking import TrainedModel, log_training
-from sentiment_train.training_data import TrainingData, provide_data_file, read_training_data
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def load_data(
     begin(Step.LOAD)
     path = provide_data_file(params, data_path, settings, logger.info)
     data = read_training_data(path, params)
-    report = check_data(data.frame, data.provenance)
+    report = check_data(data.frame, data.fingerprints, data.provenance)
     logger.info("%d reviews (%d positive) from %s", report.n_rows, report.n_positive, path)
     for warning in report.warnings:
         logger.warning("%s: %s", path, warning)
@@ -88,10 +88,12 @@ def load_data(
 
 
 @task(name="split-data", **_LOCAL)
-def split_data(frame: pd.DataFrame, params: Params) -> Split:
+def split_data(data: TrainingData, params: Params) -> Split:
     """Hold out rows for the evaluation."""
     begin(Step.SPLIT)
-    return split_dataset(frame, test_size=params.data.test_size, seed=params.data.seed)
+    return split_dataset(
+        data.frame, data.fingerprints, test_size=params.data.test_size, seed=params.data.seed
+    )
 
 
 @task(name="train-model", **_LOCAL)
@@ -104,32 +106,29 @@ def train_model(train: pd.DataFrame, params: Params) -> LinearScorer:
 
 
 @task(name="evaluate-model", **_LOCAL)
-def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> Evaluation:
-    """Score the held-out rows and show the figures on the run's page."""
+def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> HeldOutScores:
+    """Score the held-out rows and show the metrics on the run's page."""
     begin(Step.EVALUATE)
-    evaluation = evaluate(test["label"], scorer.predict_proba(test["text"].tolist())[:, 1])
-    figures: dict[str, object] = {
-        name: f"{value:.4f}" for name, value in evaluation.metrics().items()
-    }
+    probabilities = scorer.predict_proba(test["text"].tolist())[:, 1]
+    scores = HeldOutScores(scorer.digest, test["label"].to_numpy(), probabilities)
+    metrics = rounded(scores.evaluation)
     logger.info(
         "On %d held-out reviews: %s",
         len(test),
-        ", ".join(f"{name} {value}" for name, value in figures.items()),
+        ", ".join(f"{name} {value}" for name, value in metrics.items()),
     )
-    rows = table_rows(figures)
     create_markdown_artifact(
         key="training-metrics",
-        markdown=f"| metric | value |\n| --- | --- |\n{rows}\n",
-        description=f"Figures on {len(test)} held-out reviews",
+        markdown=markdown_table(("metric", "value"), metrics),
+        description=f"Metrics on {len(test)} held-out reviews",
     )
-    return evaluation
+    return scores
 
 
 @task(name="write-curves", **_LOCAL)
-def write_evaluation_curves(folder: Path, scorer: LinearScorer, test: pd.DataFrame) -> None:
+def write_evaluation_curves(folder: Path, scores: HeldOutScores) -> None:
     """Write the curves for DVC and other tools to plot."""
-    probabilities = scorer.predict_proba(test["text"].tolist())[:, 1]
-    write_curves(folder, test["label"].to_numpy(), probabilities)
+    write_curves(folder, scores)
 
 
 @task(name="log-mlflow", **_REMOTE)
@@ -157,8 +156,15 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
     registry = Registry(settings.model_name)
     # What will serve is what the store gives back, not what is in memory.
     scorer = registry.load(version).scorer
-    judge = Judge(registry, scorer, model.split.test, model.params.promotion.metric)
-    return promote(registry, version, judge)
+    held_out = HeldOutComparison(
+        registry,
+        scorer,
+        model.split.test,
+        model.split.test_fingerprints,
+        model.params.promotion.metric,
+        known=model.scores,
+    )
+    return promote(registry, version, held_out)
 
 
 @task(name="mark-challenger", **_REMOTE)

@@ -10,9 +10,9 @@ from sentiment_core.store_settings import StoreSettings
 from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries
+from sentiment_train.registry.run_log import TrainedModel
 from sentiment_train.results import TrainingResult
-from sentiment_train.runtime import configure_runtime
-from sentiment_train.tracking import TrainedModel
+from sentiment_train.running.environment import configure_runtime
 
 
 @flow(name="sentiment-training", persist_result=False)
@@ -57,12 +57,12 @@ def train_sentiment_model(
     path = Path(data_path) if data_path else None
     with sent_to_prefect():
         data, data_report = tasks.load_data(path, params, settings)
-        split = tasks.split_data(data.frame, params)
+        split = tasks.split_data(data, params)
         scorer = tasks.train_model(split.train, params)
-        evaluation = tasks.evaluate_model(scorer, split.test)
+        scores = tasks.evaluate_model(scorer, split.test)
         if curves_folder:
-            tasks.write_evaluation_curves(Path(curves_folder), scorer, split.test)
-        model = TrainedModel(scorer, evaluation, split, data, data_report)
+            tasks.write_evaluation_curves(Path(curves_folder), scores)
+        model = TrainedModel(scorer, scores, split, data, data_report)
         logged = with_retries(tasks.log_mlflow, settings)(model, settings)
         version = decision = None
         challenger = False
@@ -79,7 +79,7 @@ def train_sentiment_model(
             exporting(open_store(settings.model_export_uri, StoreSettings()), settings)
     return TrainingResult(
         run_id=logged.run_id,
-        metrics=evaluation.metrics(),
+        metrics=scores.evaluation.metrics(),
         model_digest=scorer.digest,
         model_version=version,
         decision=decision,

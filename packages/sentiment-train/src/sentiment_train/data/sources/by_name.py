@@ -1,0 +1,44 @@
+"""Finds a source by its name."""
+
+from pathlib import Path
+from typing import Final
+
+from sentiment_core.params import SourceName
+from sentiment_train.data.sources.base import ReviewSource
+from sentiment_train.data.sources.csv_file import CsvSource
+from sentiment_train.data.sources.hub import HubSource
+from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.data.sources.stanford import StanfordSource
+
+SOURCES: Final[dict[SourceName, type[ReviewSource]]] = {
+    "package": PackageSource,
+    "stanford": StanfordSource,
+    "hub": HubSource,
+    "csv": CsvSource,
+}
+"""By the names that ``data.source`` may have."""
+
+
+def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) -> ReviewSource:
+    """Create the source with a name.
+
+    Parameters
+    ----------
+    name : str
+        As in ``data.source``.
+    cache : Path
+        Folder of downloads.
+    csv_path : Path, optional
+        The file of the source ``csv``.
+
+    Returns
+    -------
+    ReviewSource
+        Nothing is read or downloaded yet.
+
+    Raises
+    ------
+    DataError
+        If the source ``csv`` has no file.
+    """
+    return SOURCES[name].create(cache=cache, csv_path=csv_path)

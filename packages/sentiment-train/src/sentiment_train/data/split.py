@@ -1,0 +1,70 @@
+"""The reproducible split into training and held-out rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from sentiment_core.errors import DataError
+
+
+class Split(NamedTuple):
+    """Training and held-out rows and the fingerprints of their texts; no text is in both."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    train_fingerprints: NDArray[np.uint64]
+    test_fingerprints: NDArray[np.uint64]
+
+
+def split_dataset(
+    frame: pd.DataFrame, fingerprints: NDArray[np.uint64], *, test_size: float, seed: int
+) -> Split:
+    """Split reviews into stratified training and held-out rows.
+
+    Rows whose texts are equal after cleaning stay together, so that no held-out review was seen in
+    training.
+
+    Parameters
+    ----------
+    frame : DataFrame, shape (n_reviews, 2)
+        As returned by `load_dataset`.
+    fingerprints : array of uint64, shape (n_reviews,)
+        Of its texts, as returned by `text_fingerprints`.
+    test_size : float in (0, 1)
+        Share of the distinct texts to hold out.
+    seed : int
+        The same seed and rows give the same split.
+
+    Returns
+    -------
+    Split
+        Rows in the order of `frame`.
+
+    Raises
+    ------
+    DataError
+        If there are too few reviews of a class to have both on each side.
+    """
+    unique, first = np.unique(fingerprints, return_index=True)
+    try:
+        _, held_out = train_test_split(
+            unique,
+            test_size=test_size,
+            random_state=seed,
+            stratify=frame["label"].to_numpy()[first],
+        )
+    except ValueError as error:
+        raise DataError(
+            f"Cannot split {len(frame)} reviews ({len(unique)} distinct) with data.test_size "
+            f"{test_size}: {error}. Add reviews or change data.test_size."
+        ) from error
+    in_test = np.isin(fingerprints, held_out)
+    return Split(
+        train=frame[~in_test].reset_index(drop=True),
+        test=frame[in_test].reset_index(drop=True),
+        train_fingerprints=fingerprints[~in_test],
+        test_fingerprints=fingerprints[in_test],
+    )

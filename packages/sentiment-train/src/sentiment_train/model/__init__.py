@@ -1,0 +1,1 @@
+"""Fits, evaluates, draws and describes a model."""

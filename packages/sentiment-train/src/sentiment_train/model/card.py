@@ -1,0 +1,122 @@
+"""The model card that travels with each version."""
+
+from collections.abc import Mapping
+
+from sentiment_core.params import Params
+from sentiment_train.data.provenance import PreparedData, describe_provenance
+from sentiment_train.model.evaluation import Evaluation
+
+_TEMPLATE = """\
+# {name}
+
+Binary sentiment of English reviews: TF-IDF n-grams and logistic regression.
+
+## Use
+
+Give it the raw text of one review; it answers *positive* or *negative* with a confidence. It knows
+the words of film reviews: texts of other kinds, languages other than English, irony and neutral
+texts are outside of what it was evaluated on. It was made to sort opinions, not to judge people.
+
+## Data
+
+{data}
+
+Reviews are split by text, so that no held-out review was seen in training
+({train_rows} training rows, {test_rows} held-out rows).
+
+## Quality on the held-out rows
+
+{metrics}
+
+## Parameters
+
+{params}
+
+## Vocabulary
+
+{n_terms} terms; scorer SHA-256 `{digest}`.
+"""
+
+
+def write_model_card(
+    *,
+    name: str,
+    path: str,
+    provenance: PreparedData | None,
+    rows: tuple[int, int],
+    evaluation: Evaluation,
+    params: Params,
+    n_terms: int,
+    digest: str,
+) -> str:
+    """Describe a model for the people who will use it.
+
+    Parameters
+    ----------
+    name : str
+        Registered model.
+    path : str
+        The data file.
+    provenance : PreparedData or None
+        Where the reviews come from, if that is known.
+    rows : (int, int)
+        Training and held-out rows.
+    evaluation : Evaluation
+        Figures on the held-out rows.
+    params : Params
+        The experiment's choices.
+    n_terms : int
+        Size of the vocabulary.
+    digest : str
+        SHA-256 of the scorer.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    return _TEMPLATE.format(
+        name=name,
+        data=markdown_table(("file", path), describe_provenance(provenance)),
+        train_rows=rows[0],
+        test_rows=rows[1],
+        metrics=markdown_table(("metric", "value"), rounded(evaluation)),
+        params=markdown_table(("parameter", "value"), params.flat()),
+        n_terms=n_terms,
+        digest=digest,
+    )
+
+
+def rounded(evaluation: Evaluation) -> dict[str, str]:
+    """Round metrics for people.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of a model.
+
+    Returns
+    -------
+    dict of str to str
+        Four digits each.
+    """
+    return {name: f"{value:.4f}" for name, value in evaluation.metrics().items()}
+
+
+def markdown_table(header: tuple[str, str], rows: Mapping[str, object]) -> str:
+    """Render a Markdown table of two columns.
+
+    Parameters
+    ----------
+    header : (str, str)
+        Its first line.
+    rows : mapping
+        Names and values.
+
+    Returns
+    -------
+    str
+        One line a row.
+    """
+    lines = [header, ("---", "---"), *rows.items()]
+    return "\n".join(f"| {name} | {value} |" for name, value in lines)

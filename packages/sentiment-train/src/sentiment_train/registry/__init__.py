@@ -1,0 +1,1 @@
+"""What goes to MLflow and comes back from it: runs, versions, promotion, export."""

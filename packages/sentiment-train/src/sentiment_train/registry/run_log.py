@@ -1,0 +1,333 @@
+"""Logs a training run to MLflow: parameters, figures, data, and the model package."""
+
+import ast
+import hashlib
+import json
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import mlflow
+import pandas as pd
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import Run
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+from sentiment_core.errors import ConflictError
+from sentiment_core.model_package import write_package
+from sentiment_core.params import Params, parse_params
+from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
+from sentiment_core.scorer import LinearScorer
+from sentiment_train.data.checks import DataReport
+from sentiment_train.data.split import Split
+from sentiment_train.data.training_data import TrainingData
+from sentiment_train.model.card import write_model_card
+from sentiment_train.model.curves import HeldOutScores
+from sentiment_train.model.evaluation import Evaluation
+from sentiment_train.model.plots import draw_plots
+from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
+from sentiment_train.registry.training_rows import write_training_rows
+from sentiment_train.results import LoggedModel
+from sentiment_train.settings import TrainSettings
+
+FLOW_RUN_TAG: Final = "prefect.flow_run_id"
+DATA_PATH_TAG: Final = "data.path"
+DATA_MD5_TAG: Final = "data.md5"
+GIT_DIRTY_TAG: Final = "git.dirty"
+
+_SIGNATURE: Final = ModelSignature(
+    inputs=Schema([ColSpec(DataType.string, "text")]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.string, "sentiment"),
+            ColSpec(DataType.double, "confidence"),
+            ColSpec(DataType.boolean, "low_information"),
+        ]
+    ),
+)
+_EXAMPLES: Final = (
+    "A moving story, beautifully acted. I loved every minute.",
+    "Two hours of my life that I will never get back. The plot is a mess.",
+    "It starts slowly, but the ending isn't bad at all.",
+)
+_VERSIONED: Final = ("sentiment-core", "sentiment-train", "prefect", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Everything about a model that is worth keeping."""
+
+    scorer: LinearScorer
+    scores: HeldOutScores
+    split: Split
+    data: TrainingData
+    data_report: DataReport
+
+    @property
+    def params(self) -> Params:
+        """The experiment's choices, as they were truly used."""
+        return self.data.params
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The metrics on the held-out rows."""
+        return self.scores.evaluation
+
+
+@mapped_mlflow_errors()
+def ensure_experiment(settings: TrainSettings) -> str:
+    """Find or create the experiment of the training runs.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        Names the experiment and where its artifacts go.
+
+    Returns
+    -------
+    str
+        Id of the experiment.
+
+    Raises
+    ------
+    ConflictError
+        If an experiment of that name was deleted.
+    """
+    client = mlflow.MlflowClient()
+    name = settings.mlflow_experiment_name
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            with mapped_mlflow_errors():
+                return client.create_experiment(name, artifact_location=settings.artifact_location)
+        except ConflictError:
+            # Another run created it in between.
+            experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        raise ConflictError(f"The experiment {name} cannot be made: was it deleted in MLflow?")
+    return str(experiment.experiment_id)
+
+
+@mapped_mlflow_errors()
+def log_training(
+    model: TrainedModel, settings: TrainSettings, *, flow_run_id: str | None = None
+) -> LoggedModel:
+    """Log a run with its model; a repeated call for the same flow run continues its run.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        What to log.
+    settings : TrainSettings
+        Names the experiment and the model.
+    flow_run_id : str, optional
+        Id of the Prefect flow run, recorded as a tag.
+
+    Returns
+    -------
+    LoggedModel
+        The run and its model.
+    """
+    experiment_id = ensure_experiment(settings)
+    unfinished = find_run_of_flow(experiment_id, flow_run_id) if flow_run_id else None
+    run_id = unfinished.info.run_id if unfinished else None
+    tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
+    with (
+        mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run,
+        _marked_as_killed_on_interruption(),
+    ):
+        mlflow.set_tags(_describe(model))
+        mlflow.log_params(params_as_text(model.params))
+        mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
+        _log_data(model)
+        mlflow.log_text(model.data_report.to_json(), "data/report.json")
+        mlflow.log_text(model.data_report.to_html(), "data/report.html")
+        _log_plots(model)
+        model_uri = _log_package(model, settings)
+        return LoggedModel(run.info.run_id, model_uri, model.scorer.digest)
+
+
+def params_as_text(params: Params) -> dict[str, str]:
+    """Render parameters for a run: strings as they are, everything else as JSON.
+
+    Parameters
+    ----------
+    params : Params
+        The experiment's choices.
+
+    Returns
+    -------
+    dict of str to str
+        By ``section.name``.
+    """
+    flat = params.flat()
+    return {
+        name: value if isinstance(value, str) and not _is_json(value) else json.dumps(value)
+        for name, value in flat.items()
+    }
+
+
+def params_of_run(texts: Mapping[str, str]) -> Params:
+    """Read the parameters that a run logged.
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        As `params_as_text` renders them, or with Python's literals, as up to version 0.1.0.
+
+    Returns
+    -------
+    Params
+        The experiment's choices.
+
+    Raises
+    ------
+    ParamsError
+        If they are not complete.
+    """
+    nested: dict[str, dict[str, Any]] = {}
+    for name, text in texts.items():
+        section, _, key = name.partition(".")
+        nested.setdefault(section, {})[key] = _value(text)
+    return parse_params(nested)
+
+
+def _value(text: str) -> Any:
+    if _is_json(text):
+        return json.loads(text)
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def _marked_as_killed_on_interruption() -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # MLflow marks the run as failed
+        raise
+    except BaseException:
+        mlflow.end_run("KILLED")
+        raise
+
+
+@mapped_mlflow_errors()
+def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
+    """Find the MLflow run that a Prefect flow run logged.
+
+    Parameters
+    ----------
+    experiment_id : str
+        Experiment of the training runs.
+    flow_run_id : str
+        Id of the flow run.
+
+    Returns
+    -------
+    Run or None
+        None if it has logged none.
+    """
+    runs = mlflow.MlflowClient().search_runs(
+        [experiment_id], f"tags.`{FLOW_RUN_TAG}` = '{flow_run_id}'", max_results=1
+    )
+    return runs[0] if runs else None
+
+
+def _describe(model: TrainedModel) -> dict[str, str]:
+    tags = {f"version.{name}": version(name) for name in _VERSIONED}
+    tags["version.mlflow"] = mlflow.__version__
+    tags[DATA_PATH_TAG] = model.data.path.as_posix()
+    tags[DATA_MD5_TAG] = model.data.md5
+    tags["data.rows"] = str(len(model.split.train) + len(model.split.test))
+    tags["data.source"] = "unknown (not made by prepare-data, or changed since)"
+    provenance = model.data.provenance
+    if provenance:
+        tags["data.source"], tags["data.seed"] = provenance.source, str(provenance.seed)
+        tags["data.origin"], tags["data.licence"] = provenance.origin, provenance.licence
+    tags["params.sha256"] = hashlib.sha256(
+        json.dumps(model.params.flat(), sort_keys=True).encode()
+    ).hexdigest()
+    tags[SCORER_DIGEST_TAG] = model.scorer.digest
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+        tags[GIT_DIRTY_TAG] = "true" if _git("status", "--porcelain", "-uno") else "false"
+    return tags
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        result = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", *arguments],  # noqa: S607 - the user's git
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.strip()
+
+
+def _log_data(model: TrainedModel) -> None:
+    for context, frame in (("training", model.split.train), ("testing", model.split.test)):
+        with warnings.catch_warnings():
+            # About integer columns with missing values (labels have none) and a source that
+            # MLflow finds twice under the same name.
+            warnings.simplefilter("ignore", UserWarning)
+            dataset = from_pandas(
+                frame, source=str(model.data.path), name=model.data.path.stem, targets="label"
+            )
+            mlflow.log_input(dataset, context=context)
+
+
+def _log_plots(model: TrainedModel) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, figure in draw_plots(model.scorer, model.scores):
+            figure.savefig(Path(folder, f"{name}.png"))
+        mlflow.log_artifacts(folder, "figures")
+
+
+def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder, PACKAGE_DIRECTORY)
+        card = write_model_card(
+            name=settings.model_name,
+            path=model.data.path.as_posix(),
+            provenance=model.data.provenance,
+            rows=(len(model.split.train), len(model.split.test)),
+            evaluation=model.evaluation,
+            params=model.params,
+            n_terms=model.scorer.n_terms,
+            digest=model.scorer.digest,
+        )
+        metrics = {str(name): value for name, value in model.evaluation.metrics().items()}
+        write_package(package, model.scorer, metrics=metrics, examples=_EXAMPLES, model_card=card)
+        write_training_rows(package, model.split.train_fingerprints)
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="sentiment_core.pyfunc",
+            data_path=str(package),
+            signature=_SIGNATURE,
+            input_example=pd.DataFrame({"text": _EXAMPLES}),
+            pip_requirements=[
+                f"mlflow=={mlflow.__version__}",
+                f"sentiment-core[training]=={version('sentiment-core')}",
+            ],
+        )
+    return str(info.model_uri)

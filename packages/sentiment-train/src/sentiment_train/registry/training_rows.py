@@ -1,0 +1,42 @@
+"""Remembers which reviews a model was trained on, as hashes beside the model."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+TRAINING_ROWS_FILE: Final = "training_rows.npy"
+
+
+def write_training_rows(package: Path, fingerprints: NDArray[np.uint64]) -> None:
+    """Write the fingerprints of the training reviews into a model package.
+
+    Parameters
+    ----------
+    package : Path
+        Folder of the package.
+    fingerprints : array of uint64, shape (n_reviews,)
+        As returned by `sentiment_train.data.dataset.text_fingerprints`.
+    """
+    np.save(package / TRAINING_ROWS_FILE, np.unique(fingerprints), allow_pickle=False)
+
+
+def read_training_rows(package: Path) -> NDArray[np.uint64] | None:
+    """Read the fingerprints of the reviews that a model was trained on.
+
+    Parameters
+    ----------
+    package : Path
+        Folder of the package.
+
+    Returns
+    -------
+    array of uint64 or None
+        None if they are not known.
+    """
+    try:
+        rows: NDArray[np.uint64] = np.load(package / TRAINING_ROWS_FILE, allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return rows

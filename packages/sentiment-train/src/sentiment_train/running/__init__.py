@@ -1,0 +1,1 @@
+"""Where a training runs: this process, a temporary Prefect server, or a worker."""
