@@ -9,7 +9,7 @@ import pytest
 
 from sentiment_cli.dvc_remote import point_default_remote
 from sentiment_cli.stack.environment import store_settings
-from sentiment_core.object_store import S3Store
+from sentiment_core.s3_store import S3Store
 from tests.support import BIN, ROOT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]

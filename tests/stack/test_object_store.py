@@ -15,7 +15,7 @@ from sentiment_cli.buckets import make_buckets
 from sentiment_cli.stack.environment import server_environment, store_settings, write_store_config
 from sentiment_cli.stack.supervisor import find_store, procfile, wait_for_parts
 from sentiment_core.errors import DeniedError, NotFoundError, UnreachableError
-from sentiment_core.object_store import S3Store
+from sentiment_core.s3_store import S3Store
 from tests.contracts.object_store import ObjectStoreContract
 from tests.stack.conftest import make_settings
 from tests.support import Process

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sentiment_core.object_store import s3_client
+from sentiment_core.s3_store import s3_client
 from tests.stack.test_faults import api, version
 from tests.support import eventually
 

@@ -10,7 +10,7 @@ import yaml
 
 from sentiment_cli.stack.postgres import connect
 from sentiment_core.champion_pointer import ChampionPointer
-from sentiment_core.object_store import s3_client
+from sentiment_core.s3_store import s3_client
 from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]

@@ -45,7 +45,6 @@ class Process:
             )  # fmt: skip
 
     def start(self, timeout=90):
-        import httpx  # not in every package's own environment
 
         self.launch()
         deadline = time.monotonic() + timeout

@@ -19,7 +19,8 @@ from sentiment_cli.stack.environment import DATABASES, client_environment, store
 from sentiment_cli.stack.health import CHECKS, check_part
 from sentiment_cli.stack.supervisor import check_ports, wait_for_parts
 from sentiment_core import errors
-from sentiment_core.object_store import ObjectInfo, S3Store
+from sentiment_core.object_store import ObjectInfo
+from sentiment_core.s3_store import S3Store
 from sentiment_core.store_settings import StoreSettings
 from sentiment_train.running.ports import free_port
 

@@ -7,10 +7,13 @@ import pytest
 import s3transfer.exceptions
 import urllib3.exceptions
 
-from sentiment_core import errors, object_store
+from sentiment_core import errors
 from sentiment_core.files import PART_PREFIX, write_atomically
-from sentiment_core.object_store import FolderStore, S3Store, map_s3_error, open_store
+from sentiment_core.folder_store import FolderStore
+from sentiment_core.s3_errors import LIBRARY_ERRORS, S3_ERRORS, map_s3_error
+from sentiment_core.s3_store import S3Store
 from sentiment_core.store_settings import StoreSettings
+from sentiment_core.stores import open_store
 from tests.contracts.object_store import ObjectStoreContract
 
 
@@ -63,7 +66,7 @@ def client_error(code, status):
 
 
 MEANINGS = [
-    *((client_error(code, 400), cls) for code, cls in object_store.S3_ERRORS.items()),
+    *((client_error(code, 400), cls) for code, cls in S3_ERRORS.items()),
     (client_error("Unheard", 403), errors.DeniedError),
     (client_error("Unheard", 409), errors.RefusedError),
     (client_error("Unheard", 502), errors.UnreachableError),
@@ -106,9 +109,9 @@ def test_each_entry_of_the_tables_is_reached():
         error for error, _ in MEANINGS if isinstance(error, botocore.exceptions.ClientError)
     ]
     codes = {error.response["Error"]["Code"] for error in client_errors}
-    assert set(object_store.S3_ERRORS) <= codes
-    assert set(object_store.LIBRARY_ERRORS) <= {type(error).__name__ for error, _ in MEANINGS}
-    for name in object_store.LIBRARY_ERRORS:
+    assert set(S3_ERRORS) <= codes
+    assert set(LIBRARY_ERRORS) <= {type(error).__name__ for error, _ in MEANINGS}
+    for name in LIBRARY_ERRORS:
         assert hasattr(botocore.exceptions, name)
 
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 from prometheus_client import Counter
 
-from sentiment_core.object_store import FolderStore
+from sentiment_core.folder_store import FolderStore
 from sentiment_serve.prediction.background import BackgroundWorker
 from sentiment_serve.prediction.log import StoreSink
 from sentiment_serve.prediction.recent import RecentPredictions

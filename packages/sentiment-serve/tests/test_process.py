@@ -47,7 +47,7 @@ def test_a_wrong_setting_is_one_plain_line(tmp_path, environment, message):
 
 READ = """
 import json
-from sentiment_core.object_store import s3_client
+from sentiment_core.s3_store import s3_client
 from sentiment_serve.settings import load_settings
 
 settings, stores = load_settings()

@@ -4,8 +4,8 @@ import pytest
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import ConflictError, UnreachableError
+from sentiment_core.folder_store import FolderStore
 from sentiment_core.model_package import load_package
-from sentiment_core.object_store import FolderStore
 from sentiment_train.registry.export import export_champion
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sentiment_core.object_store import FolderStore, ObjectStore
+from sentiment_core.folder_store import FolderStore
+from sentiment_core.object_store import ObjectStore
 
 OnObject = Callable[[str], None]
 """Takes the bucket and the key of each object before it is copied."""

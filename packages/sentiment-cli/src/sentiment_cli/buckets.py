@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from sentiment_core.errors import UnreachableError
-from sentiment_core.object_store import ObjectStore, S3Store, mapped_s3_errors, s3_client
+from sentiment_core.object_store import ObjectStore
+from sentiment_core.s3_errors import mapped_s3_errors
+from sentiment_core.s3_store import S3Store, s3_client
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -69,7 +69,7 @@ class DvcRemote:
         return self.url.startswith("s3://") and self._bucket_has(name, settings)
 
     def _bucket_has(self, name: str, settings: "StoreSettings") -> bool:
-        from sentiment_core.object_store import S3Store
+        from sentiment_core.s3_store import S3Store
 
         own: dict[str, Any] = {
             field: self.options[option]

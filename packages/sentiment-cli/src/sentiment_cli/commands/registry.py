@@ -213,8 +213,8 @@ def _export(registry: "Registry", settings: "TrainSettings") -> None:
 
 
 def _export_to(registry: "Registry", target: str) -> str | None:
-    from sentiment_core.object_store import open_store
     from sentiment_core.store_settings import StoreSettings
+    from sentiment_core.stores import open_store
     from sentiment_train.registry.export import export_champion
 
     return export_champion(registry, open_store(target, StoreSettings()))

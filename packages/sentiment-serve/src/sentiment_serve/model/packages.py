@@ -7,8 +7,9 @@ import urllib3
 
 from sentiment_core.errors import ModelError, ModelPackageError, NotFoundError
 from sentiment_core.model_package import PACKAGE_FILES
-from sentiment_core.object_store import ObjectReader, open_store
+from sentiment_core.object_store import ObjectReader
 from sentiment_core.store_settings import StoreSettings
+from sentiment_core.stores import open_store
 from sentiment_serve.model.http import HttpReader
 from sentiment_serve.model.mlflow_server import http_headers
 from sentiment_serve.settings import ServeSettings

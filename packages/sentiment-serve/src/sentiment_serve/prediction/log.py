@@ -16,9 +16,10 @@ from typing import Final, Protocol
 from prometheus_client import Counter
 
 from sentiment_core.errors import SentimentError
-from sentiment_core.object_store import ObjectStore, open_store
+from sentiment_core.object_store import ObjectStore
 from sentiment_core.prediction import Prediction
 from sentiment_core.store_settings import StoreSettings
+from sentiment_core.stores import open_store
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.prediction.background import BackgroundWorker

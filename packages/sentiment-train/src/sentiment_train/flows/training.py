@@ -4,9 +4,9 @@ from pathlib import Path
 
 from prefect import flow
 
-from sentiment_core.object_store import open_store
 from sentiment_core.params import Params, load_params
 from sentiment_core.store_settings import StoreSettings
+from sentiment_core.stores import open_store
 from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries

@@ -19,7 +19,7 @@ from sentiment_core.errors import (
     SettingsError,
     UnreachableError,
 )
-from sentiment_core.object_store import map_s3_error
+from sentiment_core.s3_errors import map_s3_error
 from sentiment_core.store_settings import StoreSettings
 
 MLFLOW_ERRORS: Final[dict[str, type[SentimentError]]] = {
