@@ -206,5 +206,5 @@ def test_dvcs_remote_is_pointed_to_the_store_and_keeps_what_else_it_has(running,
     assert answers == {
         "verify": "true",
         "endpointurl": "http://127.0.0.1:18003",
-        "secret_access_key": "hidden",
+        "secret_access_key": "hidden",  # pragma: allowlist secret
     }

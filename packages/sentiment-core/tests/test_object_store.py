@@ -22,7 +22,7 @@ def settings():
     return StoreSettings(
         endpoint="http://store:9000",
         aws_access_key_id="somebody",
-        aws_secret_access_key="hush-hush",
+        aws_secret_access_key="hush-hush",  # pragma: allowlist secret
     )
 
 

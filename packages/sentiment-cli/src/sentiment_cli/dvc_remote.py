@@ -22,13 +22,13 @@ _LOCAL_CONFIG: Final = Path(".dvc/config.local")
 _OPTIONS: Final = {
     "endpointurl": "MLFLOW_S3_ENDPOINT_URL",
     "access_key_id": "AWS_ACCESS_KEY_ID",
-    "secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "secret_access_key": "AWS_SECRET_ACCESS_KEY",  # pragma: allowlist secret
     "region": "AWS_DEFAULT_REGION",
 }
 _FIELDS: Final = {
     "endpointurl": "endpoint",
     "access_key_id": "aws_access_key_id",
-    "secret_access_key": "aws_secret_access_key",
+    "secret_access_key": "aws_secret_access_key",  # pragma: allowlist secret
     "session_token": "aws_session_token",
     "region": "aws_default_region",
 }
