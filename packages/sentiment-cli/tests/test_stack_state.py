@@ -33,8 +33,8 @@ def make_settings(home):
         home=home,
         s3_access_key="mine",
         s3_secret_key="hidden",  # pragma: allowlist secret
-        **ports,  # pragma: allowlist secret
-    )  # pragma: allowlist secret
+        **ports,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,8 @@ def settings(tmp_path, monkeypatch):
     return StackSettings(
         home=tmp_path / "stack",
         s3_secret_key="hidden",  # pragma: allowlist secret
-        **ports,  # pragma: allowlist secret
-    )  # pragma: allowlist secret
+        **ports,
+    )
 
 
 def test_a_start_that_fails_shows_what_the_log_says_last(settings):
