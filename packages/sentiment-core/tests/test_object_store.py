@@ -8,7 +8,7 @@ import s3transfer.exceptions
 import urllib3.exceptions
 
 from sentiment_core import errors
-from sentiment_core.files import PART_PREFIX, write_atomically
+from sentiment_core.atomic_files import PART_PREFIX, write_atomically
 from sentiment_core.folder_store import FolderStore
 from sentiment_core.s3_errors import LIBRARY_ERRORS, S3_ERRORS, map_s3_error
 from sentiment_core.s3_store import S3Store

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sentiment_core.atomic_files import write_atomically
 from sentiment_core.errors import SentimentError
-from sentiment_core.files import write_atomically
 
 if TYPE_CHECKING:
     from sentiment_core.store_settings import StoreSettings

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from sentiment_core.files import write_atomically
+from sentiment_core.atomic_files import write_atomically
 
 
 def update_env_file(path: Path, variables: Mapping[str, str]) -> None:

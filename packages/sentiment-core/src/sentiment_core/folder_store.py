@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sentiment_core.atomic_files import PART_PREFIX, replacing, write_atomically
 from sentiment_core.errors import DeniedError, InputError, NotFoundError, UnreachableError
-from sentiment_core.files import PART_PREFIX, replacing, write_atomically
 from sentiment_core.object_store import ObjectInfo
 
 

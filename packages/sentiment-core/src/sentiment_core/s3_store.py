@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sentiment_core.atomic_files import replacing
 from sentiment_core.errors import SettingsError
-from sentiment_core.files import replacing
 from sentiment_core.object_store import ObjectInfo
 from sentiment_core.s3_errors import map_s3_error, mapped_s3_errors
 

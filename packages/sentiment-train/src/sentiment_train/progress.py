@@ -15,13 +15,13 @@ from typing import Final
 LINE_SECONDS: Final = 15.0
 """Time between two lines where there is no terminal; shorter work prints none."""
 
-Tell = Callable[[str], None]
+ShowDetail = Callable[[str], None]
 
-_outer: ContextVar[Tell | None] = ContextVar("_outer", default=None)
+_outer: ContextVar[ShowDetail | None] = ContextVar("_outer", default=None)
 
 
 @contextmanager
-def progress(message: str, *, line_seconds: float = LINE_SECONDS) -> Iterator[Tell]:
+def progress(message: str, *, line_seconds: float = LINE_SECONDS) -> Iterator[ShowDetail]:
     """Show a moving sign and a message; where there is no terminal, print a line now and then.
 
     Work inside of other work becomes a detail of its message: there is one sign at a time.
@@ -44,16 +44,16 @@ def progress(message: str, *, line_seconds: float = LINE_SECONDS) -> Iterator[Te
         yield lambda detail: outer(f"{message}: {detail}")
         return
     show = _on_terminal(message) if sys.stderr.isatty() else _as_lines(message, line_seconds)
-    with show as tell:
-        token = _outer.set(tell)
+    with show as show_detail:
+        token = _outer.set(show_detail)
         try:
-            yield tell
+            yield show_detail
         finally:
             _outer.reset(token)
 
 
 @contextmanager
-def _on_terminal(message: str) -> Iterator[Tell]:
+def _on_terminal(message: str) -> Iterator[ShowDetail]:
     from rich.console import Console
     from rich.markup import escape
 
@@ -62,7 +62,7 @@ def _on_terminal(message: str) -> Iterator[Tell]:
 
 
 @contextmanager
-def _as_lines(message: str, line_seconds: float) -> Iterator[Tell]:
+def _as_lines(message: str, line_seconds: float) -> Iterator[ShowDetail]:
     latest = [message]
     done = threading.Event()
     begin = time.monotonic()

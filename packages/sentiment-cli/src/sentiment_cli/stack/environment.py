@@ -11,7 +11,7 @@ from sentiment_cli.buckets import BUCKETS
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import STORE_KEYS_FILE
-from sentiment_core.files import write_atomically
+from sentiment_core.atomic_files import write_atomically
 from sentiment_core.store_settings import StoreSettings
 from sentiment_train.running.ports import LOOPBACK, free_port
 

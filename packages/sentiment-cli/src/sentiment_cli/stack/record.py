@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.programs import Program
+from sentiment_core.atomic_files import write_atomically
 from sentiment_core.errors import DeniedError, InvalidError
-from sentiment_core.files import write_atomically
 
 _RECORD_FILE: Final = "stack.json"
 STORE_KEYS_FILE: Final = "s3.json"

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from sentiment_core.atomic_files import write_atomically
 from sentiment_core.errors import ModelError, UnreachableError
-from sentiment_core.files import write_atomically
 from sentiment_core.model_package import load_package
 from sentiment_core.scorer import LinearScorer
 from sentiment_serve.model.version import VersionRef

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3 import exceptions as urllib3_errors
 
+from sentiment_core.atomic_files import replacing
 from sentiment_core.errors import (
     DeniedError,
     NotFoundError,
@@ -18,7 +19,6 @@ from sentiment_core.errors import (
     SettingsError,
     UnreachableError,
 )
-from sentiment_core.files import replacing
 
 HTTP_STATUSES: Final[dict[int, type[SentimentError]]] = {
     401: DeniedError,

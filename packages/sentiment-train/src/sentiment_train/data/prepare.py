@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sentiment_core.atomic_files import write_atomically
 from sentiment_core.errors import DataError
-from sentiment_core.files import write_atomically
 from sentiment_train.data.checks import check_data
 from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.data.provenance import PreparedData, provenance_path, read_provenance
@@ -224,8 +224,8 @@ def prepare_dataset(
     DataError
         If the source fails or has too few distinct reviews.
     """
-    with progress("Preparing reviews") as tell:
-        return _prepare(source, output, samples, seed, tell)
+    with progress("Preparing reviews") as show_detail:
+        return _prepare(source, output, samples, seed, show_detail)
 
 
 def _prepare(
@@ -233,10 +233,10 @@ def _prepare(
     output: Path,
     samples: int | None,
     seed: int,
-    tell: Callable[[str], None],
+    show_detail: Callable[[str], None],
 ) -> PreparedData:
     frame = source.load()
-    tell(f"looking for duplicates among {len(frame):,}")
+    show_detail(f"looking for duplicates among {len(frame):,}")
     fingerprints = pd.Series(text_fingerprints(frame["text"]), index=frame.index)
     labels_of_text = frame["label"].groupby(fingerprints).transform("nunique")
     consistent = frame[labels_of_text == 1]
@@ -258,7 +258,7 @@ def _prepare(
         origin=source.origin,
         licence=source.licence,
     )
-    tell("checking")
+    show_detail("checking")
     report = check_data(chosen, fingerprints[chosen.index].to_numpy(), prepared)
     record = json.dumps(asdict(prepared), indent=2) + "\n"
     texts = (record, report.to_json(), report.to_html())

@@ -42,7 +42,7 @@ def provide_data_file(
     params: Params,
     data_path: Path | None,
     settings: TrainSettings,
-    tell: Callable[[str], None] = lambda _note: None,
+    on_notice: Callable[[str], None] = lambda _note: None,
 ) -> Path:
     """Find the file to train on; make that of the parameters if it is missing or made otherwise.
 
@@ -54,7 +54,7 @@ def provide_data_file(
         A file that the user names, which is taken as it is; None takes ``data.path``.
     settings : TrainSettings
         Names the download cache.
-    tell : callable, optional
+    on_notice : callable, optional
         Is told what was done that the user may not expect.
 
     Returns
@@ -69,7 +69,7 @@ def provide_data_file(
     """
     data = params.data
     if data_path is not None:
-        _note_unused(data_path, data, tell)
+        _note_unused(data_path, data, on_notice)
         return data_path
     path = Path(data.path)
     record = read_provenance(path)
@@ -80,7 +80,7 @@ def provide_data_file(
                 "it again with `sentiment-cli prepare-data --force`; or, to train on the file as "
                 f"it is, add --data-path {path}, or set data.source to csv in params.yaml."
             )
-        _note_unused(path, data, tell)
+        _note_unused(path, data, on_notice)
         return path
     if data.source == "csv":
         _refuse_other_csv(path, data, record)
@@ -91,7 +91,7 @@ def provide_data_file(
         return path
     outcome = ensure_dataset(source, path, samples=data.samples, seed=data.seed)
     if outcome.created:
-        tell(f"{path} was made again: it had {'; '.join(outcome.differences)}.")
+        on_notice(f"{path} was made again: it had {'; '.join(outcome.differences)}.")
     return path
 
 
@@ -158,7 +158,7 @@ def used_data_params(data: DataParams, path: Path, record: PreparedData | None) 
     return data.model_copy(update=truth)
 
 
-def _note_unused(path: Path, data: DataParams, tell: Callable[[str], None]) -> None:
+def _note_unused(path: Path, data: DataParams, on_notice: Callable[[str], None]) -> None:
     if not path.exists():
         return
     used = used_data_params(data, path, read_provenance(path))
@@ -168,7 +168,7 @@ def _note_unused(path: Path, data: DataParams, tell: Callable[[str], None]) -> N
         if getattr(data, name) != getattr(used, name)
     ]
     if unused:
-        tell(f"{path} is taken as it is; not used: {', '.join(unused)}.")
+        on_notice(f"{path} is taken as it is; not used: {', '.join(unused)}.")
 
 
 def _refuse_other_csv(path: Path, data: DataParams, record: PreparedData | None) -> None:

@@ -55,11 +55,11 @@ def download(
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with progress(f"Downloading {target.name}") as tell:
+    with progress(f"Downloading {target.name}") as show_detail:
         for attempt in range(_ATTEMPTS):
             try:
                 with mapped_http_errors(otherwise):
-                    _fetch(url, part, tell)
+                    _fetch(url, part, show_detail)
                 break
             except UnreachableError as error:
                 if attempt == _ATTEMPTS - 1:
@@ -68,7 +68,7 @@ def download(
                         "continues where it stopped."
                     ) from error
                 pause = retry_seconds * 2**attempt
-                tell(f"{error.__cause__}; trying again in {pause:.0f} s")
+                show_detail(f"{error.__cause__}; trying again in {pause:.0f} s")
                 time.sleep(pause)
     actual = _sha256(part)
     if actual != sha256:
@@ -79,7 +79,7 @@ def download(
     return part.replace(target)
 
 
-def _fetch(url: str, part: Path, tell: Callable[[str], None]) -> None:
+def _fetch(url: str, part: Path, show_detail: Callable[[str], None]) -> None:
     done = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={done}-"} if done else {}
     with httpx.stream(
@@ -96,7 +96,7 @@ def _fetch(url: str, part: Path, tell: Callable[[str], None]) -> None:
             for chunk in response.iter_bytes(_CHUNK_BYTES):
                 file.write(chunk)
                 done += len(chunk)
-                tell(_amount(done, total))
+                show_detail(_amount(done, total))
 
 
 def _amount(done: int, total: int | None) -> str:
