@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = ORDINARY_MODE) -
     Parameters
     ----------
     path : Path
-        Is replaced; its folder is created.
+        The file, which is replaced; its folder is created.
     content : bytes
         The whole file.
     mode : int, default 0o666
@@ -41,7 +41,7 @@ def replacing(path: Path, *, mode: int = ORDINARY_MODE) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        Is replaced; its folder is created.
+        The file, which is replaced; its folder is created.
     mode : int, default 0o666
         As in `write_atomically`.
 

@@ -28,7 +28,7 @@ def attribute_words(
     text : str
         The explained text.
     explanation : Explanation
-        Of that text.
+        What a scorer explains of that text.
     max_ngram : int
         Longest term, in words.
 
@@ -68,9 +68,9 @@ def strongest_words(explanation: Explanation, *, limit: int) -> list[WordContrib
     Parameters
     ----------
     explanation : Explanation
-        Of a text.
+        What a scorer explains of a text.
     limit : int
-        At most so many.
+        The most words to name.
 
     Returns
     -------

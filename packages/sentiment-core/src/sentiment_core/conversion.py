@@ -35,7 +35,7 @@ def scorer_from_pipeline(pipeline: Pipeline) -> LinearScorer:
     Returns
     -------
     LinearScorer
-        Predicts the same probabilities.
+        It predicts the same probabilities.
 
     Raises
     ------

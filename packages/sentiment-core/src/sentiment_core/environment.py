@@ -33,9 +33,9 @@ def load_environment(
     *settings : type of BaseSettings
         Classes whose fields may stand in files.
     env_file : Path, default ``.env``
-        May be missing.
+        The file, which may be missing.
     environ : mapping, default ``os.environ``
-        Is completed.
+        The variables, which are completed.
 
     Raises
     ------

@@ -16,7 +16,7 @@ class FolderStore:
     Parameters
     ----------
     folder : Path
-        Is created when something is written.
+        The folder, which is created when something is written.
     """
 
     def __init__(self, folder: Path) -> None:

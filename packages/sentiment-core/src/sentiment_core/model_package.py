@@ -51,7 +51,7 @@ def write_package(
     Parameters
     ----------
     folder : Path
-        Is created.
+        The folder, which is created.
     scorer : LinearScorer
         The model.
     metrics : mapping of str to float

@@ -31,7 +31,7 @@ class ObjectReader(Protocol):
         Returns
         -------
         bytes
-            All of it.
+            The whole object.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class ObjectReader(Protocol):
         key : str
             Its name, with slashes.
         target : Path
-            Is replaced.
+            The file, which is replaced.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class ObjectStore(ObjectReader, Protocol):
         key : str
             Its name, with slashes; an older object is replaced.
         content : bytes
-            All of it.
+            The whole object.
 
         Raises
         ------

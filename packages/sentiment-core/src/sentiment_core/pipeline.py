@@ -27,7 +27,7 @@ def build_vectorizer(params: VectorizerParams) -> TfidfVectorizer:
     Returns
     -------
     TfidfVectorizer
-        Cleans raw text itself.
+        It cleans raw text itself.
     """
     return TfidfVectorizer(
         preprocessor=clean_text,

@@ -121,7 +121,7 @@ def prediction_of(explanation: Explanation) -> Prediction:
     Parameters
     ----------
     explanation : Explanation
-        Of a text that is not blank.
+        The explanation of a text that is not blank.
 
     Returns
     -------

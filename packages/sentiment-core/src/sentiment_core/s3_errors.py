@@ -63,7 +63,7 @@ def mapped_s3_errors(what: str, settings: "StoreSettings") -> Iterator[None]:
     what : str
         The object or bucket in question.
     settings : StoreSettings
-        Of the store, for the message.
+        Settings of the store, for the message.
 
     Raises
     ------
@@ -87,11 +87,11 @@ def map_s3_error(error: Exception, what: str, settings: "StoreSettings") -> Sent
     Parameters
     ----------
     error : Exception
-        Of boto3, botocore, s3transfer or urllib3.
+        An error of boto3, botocore, s3transfer or urllib3.
     what : str
         The object or bucket in question.
     settings : StoreSettings
-        Of the store, for the message.
+        Settings of the store, for the message.
 
     Returns
     -------

@@ -195,7 +195,7 @@ class LinearScorer:
         Returns
         -------
         probabilities : array of float in [0, 1], shape (n_samples,)
-            That each text is positive.
+            Probability that each text is positive.
         known : array of bool, shape (n_samples,)
             Whether each text holds a term of the vocabulary.
         """
@@ -243,7 +243,7 @@ class LinearScorer:
         Parameters
         ----------
         count : int
-            How many of each.
+            How many of the lowest, and of the highest.
 
         Returns
         -------
@@ -327,7 +327,7 @@ class LinearScorer:
         Parameters
         ----------
         path : Path
-            Is overwritten.
+            The file, which is overwritten.
         """
         path.write_bytes(self.to_bytes())
 

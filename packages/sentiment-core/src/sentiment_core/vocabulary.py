@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sentiment_core.errors import ScorerError
 
 NO_WORD: Final = "\n"
-"""Is no word of any vocabulary, for no clean word holds a line break."""
+"""It is no word of any vocabulary, for no clean word holds a line break."""
 
 END_OF_KEYS: Final = np.iinfo(np.int64).max
 """Last key of every array: a search never runs off its end."""
@@ -88,7 +88,7 @@ class Vocabulary:
         Returns
         -------
         vocabulary : Vocabulary
-            Holds the terms.
+            The trie, which holds the terms.
         nodes : array of int64, shape (n_terms,)
             The node of each term.
         """
@@ -181,7 +181,7 @@ class Vocabulary:
         Parameters
         ----------
         node : int
-            Of a word or an n-gram.
+            The node of a word or an n-gram.
 
         Returns
         -------
