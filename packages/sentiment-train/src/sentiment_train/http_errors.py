@@ -33,18 +33,7 @@ _SERVER_ERROR: Final = 500
 
 
 def class_of_status(status: int) -> type[SentimentError]:
-    """Say what the status of an answer means.
-
-    Parameters
-    ----------
-    status : int
-        Of an answer that is no success.
-
-    Returns
-    -------
-    type of SentimentError
-        As `HTTP_STATUSES` has it.
-    """
+    """Look up in `HTTP_STATUSES` what the status of an answer that is no success means."""
     if status >= _SERVER_ERROR:
         return UnreachableError
     return HTTP_STATUSES.get(status, RefusedError)
@@ -52,17 +41,9 @@ def class_of_status(status: int) -> type[SentimentError]:
 
 @contextmanager
 def mapped_http_errors(advice: str = "") -> Iterator[None]:
-    """Turn errors of httpx into ours.
+    """Turn errors of httpx into ours, as `HTTP_STATUSES` says; a missing answer is an outage.
 
-    Parameters
-    ----------
-    advice : str, optional
-        What the user can do, to end the message.
-
-    Raises
-    ------
-    SentimentError
-        See `HTTP_STATUSES`; an answer that does not come is an outage.
+    `advice` says what the user can do, to end the message.
     """
     try:
         yield
@@ -78,16 +59,5 @@ def mapped_http_errors(advice: str = "") -> Iterator[None]:
 
 
 def describe(error: Exception) -> str:
-    """Say in words what an error without a text is.
-
-    Parameters
-    ----------
-    error : Exception
-        Of httpx.
-
-    Returns
-    -------
-    str
-        Its text, or the name of its class.
-    """
+    """Return the text of an error of httpx, or the name of its class if it has none."""
     return str(error) or type(error).__name__

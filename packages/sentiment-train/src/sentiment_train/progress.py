@@ -24,19 +24,8 @@ _outer: ContextVar[ShowDetail | None] = ContextVar("_outer", default=None)
 def progress(message: str, *, line_seconds: float = LINE_SECONDS) -> Iterator[ShowDetail]:
     """Show a moving sign and a message; where there is no terminal, print a line now and then.
 
-    Work inside of other work becomes a detail of its message: there is one sign at a time.
-
-    Parameters
-    ----------
-    message : str
-        What is going on.
-    line_seconds : float, default 15
-        Time between two lines where there is no terminal.
-
-    Yields
-    ------
-    callable
-        Takes what is being done just now, to stand behind the message.
+    Work inside of other work becomes a detail of its message: there is one sign at a time. What it
+    yields takes what is being done just now, to stand behind the message.
     """
     outer = _outer.get()
     if outer:

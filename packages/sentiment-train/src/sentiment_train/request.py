@@ -22,11 +22,5 @@ class TrainingRequest(BaseModel):
     curves_folder: Path | None = None
 
     def flow_parameters(self) -> dict[str, Any]:
-        """Render the request for the flow, wherever it runs.
-
-        Returns
-        -------
-        dict of str to object
-            JSON values by the names of the flow's parameters.
-        """
+        """Render the request as JSON values by the names of the flow's parameters."""
         return self.model_dump(mode="json")

@@ -44,23 +44,11 @@ class DataReport:
         return [check.detail for check in self.checks if check.level == "warning"]
 
     def to_json(self) -> str:
-        """Render the report for scripts.
-
-        Returns
-        -------
-        str
-            JSON.
-        """
+        """Render the report for scripts."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     def to_html(self) -> str:
-        """Render the report for people.
-
-        Returns
-        -------
-        str
-            A page without anything from elsewhere.
-        """
+        """Render the report for people: a page that needs nothing from elsewhere."""
         rows = "\n".join(
             f"<tr class={check.level}><td>{html.escape(check.name)}<td>{check.level}"
             f"<td>{html.escape(check.detail)}<td>{', '.join(map(str, check.rows))}"
@@ -111,19 +99,8 @@ def check_data(
 ) -> DataReport:
     """Check a data set that can be read: duplicates, balance, lengths, contradicting labels.
 
-    Parameters
-    ----------
-    frame : DataFrame, shape (n_reviews, 2)
-        As returned by `sentiment_train.data.dataset.load_dataset`, which refuses a wrong schema.
-    fingerprints : array of uint64, shape (n_reviews,)
-        Of its texts, as returned by `text_fingerprints`.
-    provenance : PreparedData, optional
-        Where the reviews come from, if that is known.
-
-    Returns
-    -------
-    DataReport
-        Findings; none of them forbids a training.
+    None of the findings forbids a training; `sentiment_train.data.dataset.load_dataset` refuses a
+    wrong schema. The fingerprints are what `text_fingerprints` returns for the texts of the frame.
     """
     texts = pd.Series(fingerprints)
     labels = frame["label"].reset_index(drop=True)

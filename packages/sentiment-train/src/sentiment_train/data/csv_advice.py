@@ -52,17 +52,7 @@ class Advice:
 def advise(path: Path, content: str) -> Advice | None:
     """Look for another separator, a missing header, other column names and other labels.
 
-    Parameters
-    ----------
-    path : Path
-        The file, for the command.
-    content : str
-        The whole file.
-
-    Returns
-    -------
-    Advice or None
-        None if nothing is recognised that one command can repair.
+    The answer is None if nothing is recognised that one command can repair.
     """
     separator = _find_separator(content)
     try:

@@ -46,23 +46,7 @@ def load_dataset(path: Path) -> pd.DataFrame:
 
 
 def read_data_file(path: Path) -> bytes:
-    """Read a data file whole.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    bytes
-        Its content.
-
-    Raises
-    ------
-    DataError
-        If it is missing or cannot be read.
-    """
+    """Read a data file whole; DataError if it is missing or cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -75,24 +59,9 @@ def read_data_file(path: Path) -> bytes:
 
 
 def parse_dataset(content: bytes, path: Path) -> pd.DataFrame:
-    """Check the content of a data file that was read already.
+    """Check the content of a data file that was read already, as `load_dataset` does.
 
-    Parameters
-    ----------
-    content : bytes
-        The whole file.
-    path : Path
-        Its name, for messages.
-
-    Returns
-    -------
-    DataFrame, shape (n_reviews, 2)
-        As `load_dataset`.
-
-    Raises
-    ------
-    DataError
-        As `load_dataset`, but for a missing file.
+    `path` is the name of the file in messages.
     """
     text = _decode(path, content)
     try:
@@ -130,11 +99,6 @@ def _check(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
 
 def text_fingerprints(texts: Iterable[str]) -> NDArray[np.uint64]:
     """Hash each text after cleaning, to recognise it later without keeping it.
-
-    Parameters
-    ----------
-    texts : iterable of str, length n
-        Raw reviews.
 
     Returns
     -------

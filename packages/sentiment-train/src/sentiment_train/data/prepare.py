@@ -29,45 +29,17 @@ class Outcome:
 
 
 def report_paths(path: Path) -> tuple[Path, Path]:
-    """Name the reports that stand beside a prepared file.
-
-    Parameters
-    ----------
-    path : Path
-        The CSV file.
-
-    Returns
-    -------
-    json, html : Path
-        For example ``imdb_sample.csv.report.json`` and ``imdb_sample.csv.report.html``.
-    """
+    """Name the reports beside a prepared file: ``x.csv.report.json`` and ``x.csv.report.html``."""
     return path.with_name(f"{path.name}.report.json"), path.with_name(f"{path.name}.report.html")
 
 
 def ensure_dataset(
     source: ReviewSource, output: Path, *, samples: int | None, seed: int, force: bool = False
 ) -> Outcome:
-    """Make a file, unless what lies there is what is asked for.
+    """Make a file as `prepare_dataset` does, unless what lies there is what is asked for.
 
-    A file that was made otherwise is made again if its record proves that nothing is lost by it.
-
-    Parameters
-    ----------
-    source : ReviewSource
-        Where the reviews come from.
-    output : Path
-        CSV file.
-    samples : int or None
-        As `prepare_dataset`.
-    seed : int
-        As `prepare_dataset`.
-    force : bool, default False
-        Replace any file.
-
-    Returns
-    -------
-    Outcome
-        What is there now.
+    A file that was made otherwise is made again if its record proves that nothing is lost by it;
+    `force` replaces any file.
 
     Raises
     ------
@@ -96,18 +68,7 @@ def ensure_dataset(
 
 
 def describe_stranger(path: Path) -> str:
-    """Say why a file without a valid record counts as the user's own.
-
-    Parameters
-    ----------
-    path : Path
-        The CSV file.
-
-    Returns
-    -------
-    str
-        The rest of a sentence.
-    """
+    """Say in the rest of a sentence why a file without a valid record counts as the user's own."""
     if provenance_path(path).exists():
         return "was changed since prepare-data made it"
     return "was not made by prepare-data"
@@ -116,24 +77,7 @@ def describe_stranger(path: Path) -> str:
 def find_differences(
     record: PreparedData, source: ReviewSource, *, samples: int | None, seed: int
 ) -> list[str]:
-    """Compare how a file was made with what is asked for.
-
-    Parameters
-    ----------
-    record : PreparedData
-        Of the file.
-    source : ReviewSource
-        Wanted.
-    samples : int or None
-        Wanted.
-    seed : int
-        Wanted.
-
-    Returns
-    -------
-    list of str
-        What differs, in words; empty if nothing does.
-    """
+    """Say in words how the way a file was made differs from what is asked for."""
     differences = []
     if record.source_name != source.name:
         differences.append(f"source {record.source_name}, not {source.name}")
@@ -145,22 +89,7 @@ def find_differences(
 
 
 def sample_differences(record: PreparedData, *, samples: int | None, seed: int) -> list[str]:
-    """Compare how a sample was drawn with what is asked for.
-
-    Parameters
-    ----------
-    record : PreparedData
-        Of the file.
-    samples : int or None
-        Wanted.
-    seed : int
-        Wanted.
-
-    Returns
-    -------
-    list of str
-        What differs, in words; empty if nothing does.
-    """
+    """Say in words how the sample of a file differs from what is asked for."""
     differences = []
     if record.samples != samples:
         differences.append(f"samples {_size(record.samples)}, not {_size(samples)}")
@@ -170,19 +99,9 @@ def sample_differences(record: PreparedData, *, samples: int | None, seed: int) 
 
 
 def can_be_made_again(record: PreparedData, source: ReviewSource) -> bool:
-    """Tell whether a file can be replaced without loss.
+    """Tell whether a file that is unchanged since it was made can be replaced without loss.
 
-    Parameters
-    ----------
-    record : PreparedData
-        Of the file, which is unchanged since.
-    source : ReviewSource
-        At hand.
-
-    Returns
-    -------
-    bool
-        False if it was drawn from a user's file that is not the one at hand.
+    It cannot if it was drawn from a user's file that is not the one at hand.
     """
     if record.source_name is None:
         return False
@@ -201,23 +120,16 @@ def prepare_dataset(
     """Write a balanced sample of distinct reviews; the same input gives the same bytes.
 
     Texts that are equal after cleaning count as duplicates: the first is kept, or none if their
-    labels differ.
+    labels differ. The record that is returned is also written beside the file.
 
     Parameters
     ----------
-    source : ReviewSource
-        Where the reviews come from.
     output : Path
         CSV file; appears when it is complete, and replaces an older one.
     samples : int or None
         Reviews to draw, half of each class; None keeps all.
     seed : int
         Seed of the sample and of the order of the rows.
-
-    Returns
-    -------
-    PreparedData
-        Also written beside `output`.
 
     Raises
     ------

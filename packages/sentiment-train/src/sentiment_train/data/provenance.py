@@ -38,17 +38,9 @@ class PreparedData:
 
 
 def describe_provenance(record: PreparedData | None) -> dict[str, str]:
-    """Say for people where reviews come from and under which terms.
+    """Say for people, under headings, where reviews come from and under which terms.
 
-    Parameters
-    ----------
-    record : PreparedData or None
-        None if it is not known how the file was made.
-
-    Returns
-    -------
-    dict of str to str
-        Headings and sentences.
+    The record is None if it is not known how the file was made.
     """
     if record is None:
         unknown = f"{_UNKNOWN}: prepare-data did not make the file, or it was changed since"
@@ -67,35 +59,14 @@ def describe_provenance(record: PreparedData | None) -> dict[str, str]:
 
 
 def provenance_path(path: Path) -> Path:
-    """Name the record that stands beside a prepared file.
-
-    Parameters
-    ----------
-    path : Path
-        The CSV file.
-
-    Returns
-    -------
-    Path
-        For example ``imdb_sample.csv.provenance.json``.
-    """
+    """Name the record that stands beside a prepared file: ``x.csv.provenance.json``."""
     return path.with_name(f"{path.name}.provenance.json")
 
 
 def read_provenance(path: Path, content: bytes | None = None) -> PreparedData | None:
-    """Read how a file was prepared.
+    """Read how a file was prepared; None if there is no record, or if the file has changed since.
 
-    Parameters
-    ----------
-    path : Path
-        The CSV file.
-    content : bytes, optional
-        What it holds, if it was read already.
-
-    Returns
-    -------
-    PreparedData or None
-        None if there is no record, or if the file has changed since.
+    `content` is what the file holds, if it was read already.
     """
     try:
         values = json.loads(provenance_path(path).read_text(encoding="utf-8"))

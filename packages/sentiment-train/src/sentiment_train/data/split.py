@@ -22,7 +22,7 @@ class Split(NamedTuple):
 def split_dataset(
     frame: pd.DataFrame, fingerprints: NDArray[np.uint64], *, test_size: float, seed: int
 ) -> Split:
-    """Split reviews into stratified training and held-out rows.
+    """Split reviews into stratified training and held-out rows, in the order of the frame.
 
     Rows whose texts are equal after cleaning stay together, so that no held-out review was seen in
     training.
@@ -32,16 +32,11 @@ def split_dataset(
     frame : DataFrame, shape (n_reviews, 2)
         As returned by `load_dataset`.
     fingerprints : array of uint64, shape (n_reviews,)
-        Of its texts, as returned by `text_fingerprints`.
+        What `text_fingerprints` returns for its texts.
     test_size : float in (0, 1)
         Share of the distinct texts to hold out.
     seed : int
         The same seed and rows give the same split.
-
-    Returns
-    -------
-    Split
-        Rows in the order of `frame`.
 
     Raises
     ------

@@ -30,7 +30,7 @@ class TrainingData:
     path: Path
     frame: pd.DataFrame
     fingerprints: NDArray[np.uint64]
-    """Of the texts, in the order of the rows."""
+    """Fingerprints of the texts, in the order of the rows."""
     md5: str
     """Plain MD5 is DVC's name for the file in its cache and on its remotes."""
     provenance: PreparedData | None
@@ -48,19 +48,10 @@ def provide_data_file(
 
     Parameters
     ----------
-    params : Params
-        The experiment's choices.
     data_path : Path or None
         A file that the user names, which is taken as it is; None takes ``data.path``.
-    settings : TrainSettings
-        Names the download cache.
     on_notice : callable, optional
-        Is told what was done that the user may not expect.
-
-    Returns
-    -------
-    Path
-        The file.
+        Called with a sentence on what was done that the user may not expect.
 
     Raises
     ------
@@ -96,25 +87,7 @@ def provide_data_file(
 
 
 def read_training_data(path: Path, params: Params) -> TrainingData:
-    """Read and check a data file, once.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    params : Params
-        The experiment's choices.
-
-    Returns
-    -------
-    TrainingData
-        Reviews, checksum and provenance are of the same content.
-
-    Raises
-    ------
-    DataError
-        As `sentiment_train.data.dataset.load_dataset`.
-    """
+    """Read and check a data file once: reviews, checksum and provenance are of the same content."""
     content = read_data_file(path)
     record = read_provenance(path, content)
     used = params.model_copy(update={"data": used_data_params(params.data, path, record)})
@@ -133,21 +106,8 @@ def used_data_params(data: DataParams, path: Path, record: PreparedData | None) 
     """Replace what was asked for by what the file is.
 
     The result makes the same training again: `data.seed` is the seed of the split, and of the
-    sample too if a source other than csv stands there.
-
-    Parameters
-    ----------
-    data : DataParams
-        As asked for.
-    path : Path
-        The file that was read.
-    record : PreparedData or None
-        How it was made, if that is known.
-
-    Returns
-    -------
-    DataParams
-        Source csv with all rows where the parameters cannot say how the file was made.
+    sample too if a source other than csv stands there. It is the source csv with all rows where the
+    parameters cannot say how the file was made.
     """
     known = record is not None and record.source_name is not None and record.seed == data.seed
     truth = {

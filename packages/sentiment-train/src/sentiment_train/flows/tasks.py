@@ -54,20 +54,7 @@ _REMOTE: Final[dict[str, Any]] = {
 
 
 def with_retries(task: Task[_P, _R], settings: TrainSettings) -> Task[_P, _R]:
-    """Repeat a task when its server does not answer.
-
-    Parameters
-    ----------
-    task : Task
-        Talks to a server.
-    settings : TrainSettings
-        Has the waits before the repetitions.
-
-    Returns
-    -------
-    Task
-        A copy that is patient.
-    """
+    """Repeat a task, after the waits that the settings name, when its server does not answer."""
     delays: list[float] = list(settings.train_retry_delay_seconds)
     return task.with_options(retries=len(delays), retry_delay_seconds=delays)
 

@@ -49,31 +49,18 @@ def write_model_card(
     n_terms: int,
     digest: str,
 ) -> str:
-    """Describe a model for the people who will use it.
+    """Describe a model, in Markdown, for the people who will use it.
 
     Parameters
     ----------
-    name : str
-        Registered model.
     path : str
         The data file.
     provenance : PreparedData or None
         Where the reviews come from, if that is known.
     rows : (int, int)
         Training and held-out rows.
-    evaluation : Evaluation
-        Figures on the held-out rows.
-    params : Params
-        The experiment's choices.
-    n_terms : int
-        Size of the vocabulary.
     digest : str
         SHA-256 of the scorer.
-
-    Returns
-    -------
-    str
-        Markdown.
     """
     return _TEMPLATE.format(
         name=name,
@@ -88,35 +75,11 @@ def write_model_card(
 
 
 def rounded(evaluation: Evaluation) -> dict[str, str]:
-    """Round metrics for people.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        Of a model.
-
-    Returns
-    -------
-    dict of str to str
-        Four digits each.
-    """
+    """Round metrics to four digits, for people."""
     return {name: f"{value:.4f}" for name, value in evaluation.metrics().items()}
 
 
 def markdown_table(header: tuple[str, str], rows: Mapping[str, object]) -> str:
-    """Render a Markdown table of two columns.
-
-    Parameters
-    ----------
-    header : (str, str)
-        Its first line.
-    rows : mapping
-        Names and values.
-
-    Returns
-    -------
-    str
-        One line a row.
-    """
+    """Render a Markdown table of two columns."""
     lines = [header, ("---", "---"), *rows.items()]
     return "\n".join(f"| {name} | {value} |" for name, value in lines)

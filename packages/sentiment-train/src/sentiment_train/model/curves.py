@@ -27,7 +27,7 @@ class HeldOutScores:
     scorer_digest: str
     labels: NDArray[np.int_]
     probabilities: NDArray[np.float64]
-    """Of the positive class, for each row."""
+    """Probability of the positive class, for each row."""
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -56,14 +56,9 @@ class HeldOutScores:
 
 
 def write_curves(folder: Path, scores: HeldOutScores) -> None:
-    """Write ROC, precision-recall and calibration curve and the classes of each row.
+    """Write ROC, precision-recall and calibration curve and the classes of each held-out row.
 
-    Parameters
-    ----------
-    folder : Path
-        Is created.
-    scores : HeldOutScores
-        Of the model on the held-out rows.
+    The folder is created.
     """
     folder.mkdir(parents=True, exist_ok=True)
     false_positive_rate, true_positive_rate = scores.roc

@@ -30,13 +30,7 @@ class Evaluation:
     true_positives: int
 
     def metrics(self) -> dict[MetricName, float]:
-        """Return the named figures without the confusion matrix.
-
-        Returns
-        -------
-        dict of str to float
-            As logged to MLflow and written to ``metrics.json``.
-        """
+        """Return the named figures without the counts, as MLflow and ``metrics.json`` have them."""
         counts = {"true_negatives", "false_positives", "false_negatives", "true_positives"}
         return {name: value for name, value in asdict(self).items() if name not in counts}  # type: ignore[misc]
 
@@ -55,7 +49,7 @@ class Evaluation:
 
 
 def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> Evaluation:
-    """Compare predicted probabilities with true labels.
+    """Compare predicted probabilities with true labels, at the threshold 0.5 where one is needed.
 
     Parameters
     ----------
@@ -63,11 +57,6 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> Evaluation:
         0 or 1; both must occur.
     probabilities : array-like of float in [0, 1], shape (n_samples,)
         Predicted probability of class 1.
-
-    Returns
-    -------
-    Evaluation
-        All figures, at the decision threshold 0.5 where one is needed.
 
     Raises
     ------
@@ -95,19 +84,9 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> Evaluation:
 
 
 def is_better(candidate: float, champion: float, metric: MetricName) -> bool:
-    """Say whether a figure is strictly better than another.
+    """Say whether a figure is strictly better than another on the same rows; a tie is not better.
 
-    Parameters
-    ----------
-    candidate, champion : float
-        Figures on the same rows.
-    metric : str
-        Name of the figure; log loss and Brier score are better when lower.
-
-    Returns
-    -------
-    bool
-        False on a tie.
+    Log loss and Brier score are better when lower.
 
     Examples
     --------

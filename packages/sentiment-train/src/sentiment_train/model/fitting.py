@@ -21,18 +21,6 @@ _PARITY_TOLERANCE: Final = 1e-9
 def fit_scorer(train: pd.DataFrame, params: Params) -> LinearScorer:
     """Fit the pipeline and copy it into a portable scorer, checked against the pipeline.
 
-    Parameters
-    ----------
-    train : DataFrame, shape (n_reviews, 2)
-        Columns ``text`` and ``label``.
-    params : Params
-        The experiment's choices.
-
-    Returns
-    -------
-    LinearScorer
-        The fitted model.
-
     Raises
     ------
     DataError

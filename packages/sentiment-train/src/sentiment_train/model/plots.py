@@ -19,13 +19,6 @@ _NEGATIVE_COLOUR, _POSITIVE_COLOUR = "#b3472d", "#2a6f97"
 def draw_plots(scorer: LinearScorer, scores: HeldOutScores) -> Iterator[tuple[str, Figure]]:
     """Draw the confusion matrix, ROC, precision-recall and calibration curves and the top terms.
 
-    Parameters
-    ----------
-    scorer : LinearScorer
-        The model.
-    scores : HeldOutScores
-        What it says of the held-out rows.
-
     Yields
     ------
     name : str

@@ -32,16 +32,14 @@ class HeldOutComparison:
 
     Parameters
     ----------
-    registry : Registry
-        Where the other versions are.
     scorer : LinearScorer
         The candidate.
     test : DataFrame, shape (n_reviews, 2)
         Held-out rows: columns ``text`` and ``label``.
     fingerprints : array of uint64, shape (n_reviews,)
-        Of their texts.
+        What `text_fingerprints` returns for these rows.
     metric : str
-        Decides.
+        The figure that decides which model is better.
     known : HeldOutScores, optional
         What a model says of these rows; a version with its digest is not scored again.
     """
@@ -69,18 +67,7 @@ class HeldOutComparison:
         return self._score(self._candidate, np.ones(len(self._labels), dtype=bool))
 
     def compare(self, version: str) -> Comparison:
-        """Compare the candidate with a version; a version that cannot be read has no score.
-
-        Parameters
-        ----------
-        version : str
-            A registered version.
-
-        Returns
-        -------
-        Comparison
-            Both metrics and how they came about.
-        """
+        """Compare the candidate with a version; a version that cannot be read has no score."""
         if version not in self._compared:
             self._compared[version] = self._compare(version)
         return self._compared[version]

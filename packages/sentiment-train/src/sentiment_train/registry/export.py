@@ -19,21 +19,10 @@ _MAX_ROUNDS: Final = 10
 
 
 def export_champion(registry: Registry, store: ObjectStore) -> str | None:
-    """Export the version that is champion now, and let the pointer name it.
+    """Export the version that is champion now, and let the pointer name it; None if there is none.
 
-    Of several exports at once the last one to look wins, and it sees the true champion.
-
-    Parameters
-    ----------
-    registry : Registry
-        Has the champion.
-    store : ObjectStore
-        Where it goes; the registered model's name is the first folder.
-
-    Returns
-    -------
-    str or None
-        The version; None if there is no champion.
+    Of several exports at once the last one to look wins, and it sees the true champion. The
+    registered model's name is the first folder in the store.
 
     Raises
     ------

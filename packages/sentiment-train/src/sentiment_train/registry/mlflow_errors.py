@@ -62,11 +62,8 @@ _NOT_WRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 def mapped_mlflow_errors() -> Iterator[None]:
     """Turn errors of MLflow, and of what it reaches its server, database and store with, into ours.
 
-    Raises
-    ------
-    SentimentError
-        See `MLFLOW_ERRORS`, and `sentiment_core.object_store.S3_ERRORS` where MLflow keeps its
-        artifacts in a bucket.
+    See `MLFLOW_ERRORS`, and `sentiment_core.s3_errors.S3_ERRORS` where MLflow keeps its artifacts
+    in a bucket.
     """
     try:
         yield

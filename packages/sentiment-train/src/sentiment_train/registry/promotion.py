@@ -30,19 +30,7 @@ _MAX_ROUNDS: Final = 20
 def promote(registry: Registry, candidate: str, held_out: HeldOutComparison) -> Decision:
     """Make a candidate champion if it is strictly better, and record the decision on its version.
 
-    Parameters
-    ----------
-    registry : Registry
-        The registered model.
-    candidate : str
-        Version of the candidate.
-    held_out : HeldOutComparison
-        Of the candidate with other versions.
-
-    Returns
-    -------
-    Decision
-        What happened and why.
+    The decision says what happened and why.
     """
     decision = _decide(registry, candidate, held_out)
     logger.info("Version %s: %s (%s)", candidate, decision.verdict, decision.reason)
@@ -134,18 +122,7 @@ def _record(registry: Registry, candidate: str, decision: Decision) -> None:
 
 
 def read_decision(tags: Mapping[str, str]) -> Decision | None:
-    """Read the decision that stands on a version.
-
-    Parameters
-    ----------
-    tags : mapping of str to str
-        Tags of the version.
-
-    Returns
-    -------
-    Decision or None
-        None if nothing was decided.
-    """
+    """Read the decision that stands in the tags of a version; None if nothing was decided."""
     values = {
         name.removeprefix(_TAG_PREFIX): value
         for name, value in tags.items()

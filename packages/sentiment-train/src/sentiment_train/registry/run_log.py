@@ -83,17 +83,7 @@ class TrainedModel:
 
 @mapped_mlflow_errors()
 def ensure_experiment(settings: TrainSettings) -> str:
-    """Find or create the experiment of the training runs.
-
-    Parameters
-    ----------
-    settings : TrainSettings
-        Names the experiment and where its artifacts go.
-
-    Returns
-    -------
-    str
-        Id of the experiment.
+    """Find or create the experiment of the training runs, and return its id.
 
     Raises
     ------
@@ -121,19 +111,7 @@ def log_training(
 ) -> LoggedModel:
     """Log a run with its model; a repeated call for the same flow run continues its run.
 
-    Parameters
-    ----------
-    model : TrainedModel
-        What to log.
-    settings : TrainSettings
-        Names the experiment and the model.
-    flow_run_id : str, optional
-        Id of the Prefect flow run, recorded as a tag.
-
-    Returns
-    -------
-    LoggedModel
-        The run and its model.
+    The id of the Prefect flow run is recorded as a tag.
     """
     experiment_id = ensure_experiment(settings)
     unfinished = find_run_of_flow(experiment_id, flow_run_id) if flow_run_id else None
@@ -155,18 +133,7 @@ def log_training(
 
 
 def params_as_text(params: Params) -> dict[str, str]:
-    """Render parameters for a run: strings as they are, everything else as JSON.
-
-    Parameters
-    ----------
-    params : Params
-        The experiment's choices.
-
-    Returns
-    -------
-    dict of str to str
-        By ``section.name``.
-    """
+    """Render parameters by ``section.name``: strings as they are, everything else as JSON."""
     flat = params.flat()
     return {
         name: value if isinstance(value, str) and not _is_json(value) else json.dumps(value)
@@ -181,11 +148,6 @@ def params_of_run(texts: Mapping[str, str]) -> Params:
     ----------
     texts : mapping of str to str
         As `params_as_text` renders them, or with Python's literals, as up to version 0.1.0.
-
-    Returns
-    -------
-    Params
-        The experiment's choices.
 
     Raises
     ------
@@ -229,20 +191,7 @@ def _marked_as_killed_on_interruption() -> Iterator[None]:
 
 @mapped_mlflow_errors()
 def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
-    """Find the MLflow run that a Prefect flow run logged.
-
-    Parameters
-    ----------
-    experiment_id : str
-        Experiment of the training runs.
-    flow_run_id : str
-        Id of the flow run.
-
-    Returns
-    -------
-    Run or None
-        None if it has logged none.
-    """
+    """Find the MLflow run that a Prefect flow run logged; None if it has logged none."""
     runs = mlflow.MlflowClient().search_runs(
         [experiment_id], f"tags.`{FLOW_RUN_TAG}` = '{flow_run_id}'", max_results=1
     )

@@ -10,14 +10,9 @@ TRAINING_ROWS_FILE: Final = "training_rows.npy"
 
 
 def write_training_rows(package: Path, fingerprints: NDArray[np.uint64]) -> None:
-    """Write the fingerprints of the training reviews into a model package.
+    """Write the fingerprints of the training reviews into the folder of a model package.
 
-    Parameters
-    ----------
-    package : Path
-        Folder of the package.
-    fingerprints : array of uint64, shape (n_reviews,)
-        As returned by `sentiment_train.data.dataset.text_fingerprints`.
+    They are what `sentiment_train.data.dataset.text_fingerprints` returns.
     """
     np.save(package / TRAINING_ROWS_FILE, np.unique(fingerprints), allow_pickle=False)
 
@@ -25,15 +20,7 @@ def write_training_rows(package: Path, fingerprints: NDArray[np.uint64]) -> None
 def read_training_rows(package: Path) -> NDArray[np.uint64] | None:
     """Read the fingerprints of the reviews that a model was trained on.
 
-    Parameters
-    ----------
-    package : Path
-        Folder of the package.
-
-    Returns
-    -------
-    array of uint64 or None
-        None if they are not known.
+    They are None if they are not known.
     """
     try:
         rows: NDArray[np.uint64] = np.load(package / TRAINING_ROWS_FILE, allow_pickle=False)

@@ -59,11 +59,6 @@ class Registry:
 
     Every method raises UnreachableError if the registry or its store does not answer, and
     DeniedError or RefusedError if it does not answer this caller.
-
-    Parameters
-    ----------
-    name : str
-        The registered model.
     """
 
     def __init__(self, name: str) -> None:
@@ -72,19 +67,9 @@ class Registry:
             self._client = MlflowClient()
 
     def register(self, model: LoggedModel) -> str:
-        """Register a logged model as a new version, without any alias.
+        """Register a logged model as a new version, without any alias, and return the version.
 
         A repeated call for the same run returns the version that it already has.
-
-        Parameters
-        ----------
-        model : LoggedModel
-            The run and its model.
-
-        Returns
-        -------
-        str
-            The version.
         """
         with suppress(ConflictError), mapped_mlflow_errors():
             self._client.create_registered_model(self.name)
@@ -103,31 +88,14 @@ class Registry:
 
     @mapped_mlflow_errors()
     def version_of_run(self, run_id: str) -> VersionInfo | None:
-        """Find the version that a run registered.
-
-        Parameters
-        ----------
-        run_id : str
-            Id of the MLflow run.
-
-        Returns
-        -------
-        VersionInfo or None
-            None if it registered none.
-        """
+        """Find the version that a run registered; None if it registered none."""
         found = self._client.search_model_versions(f"run_id = '{run_id}'")
         mine = [version for version in found if version.name == self.name]
         return _version_info(mine[0], self.aliases()) if mine else None
 
     @mapped_mlflow_errors()
     def versions(self) -> list[VersionInfo]:
-        """List all versions.
-
-        Returns
-        -------
-        list of VersionInfo
-            The newest first; empty if the model does not exist.
-        """
+        """List all versions, the newest first; none if the model does not exist."""
         aliases = self.aliases()
         found: list[ModelVersion] = []
         token = None
@@ -143,13 +111,7 @@ class Registry:
         return sorted(infos, key=lambda info: -int(info.version))
 
     def aliases(self) -> dict[str, str]:
-        """Return all aliases and the versions they name.
-
-        Returns
-        -------
-        dict of str to str
-            Empty if the model does not exist.
-        """
+        """Return all aliases and the versions they name; none if the model does not exist."""
         try:
             with mapped_mlflow_errors():
                 # Searches return versions without their aliases.
@@ -163,17 +125,7 @@ class Registry:
         return self.aliases().get(CHAMPION)
 
     def resolve(self, reference: str) -> VersionInfo:
-        """Find a version by its number or by an alias.
-
-        Parameters
-        ----------
-        reference : str
-            For example ``"3"``, ``"champion"`` or ``"@champion"``.
-
-        Returns
-        -------
-        VersionInfo
-            The version.
+        """Find a version by its number or by an alias: ``"3"``, ``"champion"`` or ``"@champion"``.
 
         Raises
         ------
@@ -193,18 +145,7 @@ class Registry:
             ) from error
 
     def run_record(self, info: VersionInfo) -> RunRecord:
-        """Read the run that made a version.
-
-        Parameters
-        ----------
-        info : VersionInfo
-            The version.
-
-        Returns
-        -------
-        RunRecord
-            Empty if the run was deleted.
-        """
+        """Read the run that made a version; the record is empty if the run was deleted."""
         try:
             with mapped_mlflow_errors():
                 run = self._client.get_run(info.run_id)
@@ -223,14 +164,7 @@ class Registry:
         return RunRecord(dict(run.data.metrics), dict(run.data.params), tags, test_digest)
 
     def set_alias(self, alias: str, version: str) -> None:
-        """Make an alias name a version.
-
-        Parameters
-        ----------
-        alias : str
-            Moves if it exists.
-        version : str
-            Must exist.
+        """Make an alias name a version; an alias that exists moves.
 
         Raises
         ------
@@ -251,15 +185,10 @@ class Registry:
     def delete_alias(self, alias: str) -> None:
         """Remove an alias; the version stays.
 
-        Parameters
-        ----------
-        alias : str
-            Must exist.
-
         Raises
         ------
         AliasNotSetError
-            If it does not.
+            If there is no such alias.
         """
         if alias not in self.aliases():
             raise AliasNotSetError(f"{self.name} has no alias {alias!r}.")
@@ -267,15 +196,7 @@ class Registry:
 
     @mapped_mlflow_errors()
     def set_tags(self, version: str, tags: dict[str, str]) -> None:
-        """Write tags on a version.
-
-        Parameters
-        ----------
-        version : str
-            The version.
-        tags : dict of str to str
-            Replaces tags of the same names.
-        """
+        """Write tags on a version; those of the same names are replaced."""
         for key, value in tags.items():
             self._client.set_model_version_tag(self.name, version, key, value)
 
@@ -308,15 +229,10 @@ class Registry:
 
         A challenger that becomes champion is no longer the challenger; another one stays it.
 
-        Parameters
-        ----------
-        version : str
-            Must exist.
-
         Raises
         ------
         NotFoundError
-            If it does not.
+            If the version does not exist.
         """
         self._let_serve(version)
         # Read afresh: somebody may have marked another version in between.
@@ -326,15 +242,7 @@ class Registry:
     def make_challenger(self, version: str) -> str | None:
         """Mark a version as the candidate that is tried beside the champion.
 
-        Parameters
-        ----------
-        version : str
-            Must exist.
-
-        Returns
-        -------
-        str or None
-            The version that was marked until now, if another one was.
+        It returns the version that was marked until now, if another one was.
 
         Raises
         ------
@@ -352,17 +260,7 @@ class Registry:
         self.set_alias(CHAMPION, version)
 
     def load(self, version: str) -> ModelPackage:
-        """Fetch and check the model of a version.
-
-        Parameters
-        ----------
-        version : str
-            Must exist.
-
-        Returns
-        -------
-        ModelPackage
-            It passed its checks.
+        """Fetch the model of a version and check it.
 
         Raises
         ------
@@ -376,17 +274,7 @@ class Registry:
 
     @contextmanager
     def package(self, version: str) -> Iterator[Path]:
-        """Fetch the model package of a version for a while.
-
-        Parameters
-        ----------
-        version : str
-            The version.
-
-        Yields
-        ------
-        Path
-            Folder of the package; deleted afterwards.
+        """Fetch the folder of a version's model package for a while; it is deleted afterwards.
 
         Raises
         ------

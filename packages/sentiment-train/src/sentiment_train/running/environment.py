@@ -33,7 +33,8 @@ def configure_runtime(env_file: Path = Path(".env"), *, needs_home: bool = True)
     """Read the settings and set what MLflow and Prefect read from the environment.
 
     Variables that are already set win over `env_file`, which wins over the files that variables
-    with the suffix ``_FILE`` name, and all of them over the defaults.
+    with the suffix ``_FILE`` name, and all of them over the defaults. MLflow, Prefect and boto3 see
+    the same values as the settings.
 
     Parameters
     ----------
@@ -41,11 +42,6 @@ def configure_runtime(env_file: Path = Path(".env"), *, needs_home: bool = True)
         May be missing.
     needs_home : bool, default True
         Make the folder of the state; a diagnosis does without.
-
-    Returns
-    -------
-    TrainSettings
-        Of the same values that MLflow, Prefect and boto3 see.
 
     Raises
     ------

@@ -7,13 +7,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Find a port that nothing listens on just now.
-
-    Returns
-    -------
-    int
-        A port of the loopback address.
-    """
+    """Find a port of the loopback address that nothing listens on just now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

@@ -39,13 +39,7 @@ _ADVICE: Final = "Check PREFECT_API_URL, or run `sentiment-cli doctor` to see wh
 
 @contextmanager
 def mapped_prefect_errors() -> Iterator[None]:
-    """Turn errors of Prefect's client into ours.
-
-    Raises
-    ------
-    SentimentError
-        See `PREFECT_ERRORS`.
-    """
+    """Turn errors of Prefect's client into ours; see `PREFECT_ERRORS`."""
     try:
         yield
     except RuntimeError as error:  # what Prefect makes of a failed first contact

@@ -34,23 +34,16 @@ def run_remotely(
     on_state: Callable[[str], None] = lambda _state: None,
     on_start: Callable[[str], None] = lambda _flow_run_id: None,
 ) -> TrainingResult:
-    """Start a run of the deployment and wait for its end.
+    """Start a run of the deployment and wait for its end; the result is as if it had run here.
 
     Parameters
     ----------
-    settings : TrainSettings
-        Names the servers.
     request : TrainingRequest
         Travels with the run; its data file is one of the worker's machine.
     on_state : callable, optional
-        Is told each new state of the run.
+        Called with each new state of the run.
     on_start : callable, optional
-        Is told the id of the flow run.
-
-    Returns
-    -------
-    TrainingResult
-        As if the flow had run here.
+        Called with the id of the flow run.
 
     Raises
     ------

@@ -24,11 +24,5 @@ class Step(StrEnum):
 
 
 def begin(step: Step) -> None:
-    """Log that a step begins.
-
-    Parameters
-    ----------
-    step : Step
-        What is done from now on.
-    """
+    """Log that a step begins."""
     logger.info("%s", step, extra={"step": step})

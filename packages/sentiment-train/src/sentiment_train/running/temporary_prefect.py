@@ -26,10 +26,7 @@ _START_TIMEOUT_SECONDS: Final = 120.0
 class TemporaryPrefectServer:
     """Starts the server at once; `wait_until_ready` before the first flow run.
 
-    Parameters
-    ----------
-    home : Path
-        PREFECT_HOME: its database, its log and the lock of its start.
+    `home` is PREFECT_HOME: its database, its log and the lock of its start.
     """
 
     def __init__(self, home: Path) -> None:
@@ -97,17 +94,9 @@ def _answers(api_url: str) -> bool:
 
 
 def start_temporary_prefect(settings: TrainSettings) -> TemporaryPrefectServer | None:
-    """Start a server unless one is configured.
+    """Start a server that goes on until the process ends; None if the settings name one.
 
-    Parameters
-    ----------
-    settings : TrainSettings
-        Says whether there is one.
-
-    Returns
-    -------
-    TemporaryPrefectServer or None
-        Wait for it before the first flow run. It goes on until the process ends.
+    Wait for it before the first flow run.
 
     Raises
     ------

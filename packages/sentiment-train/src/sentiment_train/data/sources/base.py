@@ -28,7 +28,7 @@ class ReviewSource(Protocol):
 
     @classmethod
     def create(cls, *, cache: Path, csv_path: Path | None) -> Self:
-        """Create the source from what a command line knows.
+        """Create the source from what a command line knows; nothing is read or downloaded yet.
 
         Parameters
         ----------
@@ -36,11 +36,6 @@ class ReviewSource(Protocol):
             Folder of downloads.
         csv_path : Path or None
             A file of the user's own.
-
-        Returns
-        -------
-        ReviewSource
-            Nothing is read or downloaded yet.
 
         Raises
         ------

@@ -20,21 +20,7 @@ SOURCES: Final[dict[SourceName, type[ReviewSource]]] = {
 
 
 def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) -> ReviewSource:
-    """Create the source with a name.
-
-    Parameters
-    ----------
-    name : str
-        As in ``data.source``.
-    cache : Path
-        Folder of downloads.
-    csv_path : Path, optional
-        The file of the source ``csv``.
-
-    Returns
-    -------
-    ReviewSource
-        Nothing is read or downloaded yet.
+    """Create the source that ``data.source`` names; nothing is read or downloaded yet.
 
     Raises
     ------

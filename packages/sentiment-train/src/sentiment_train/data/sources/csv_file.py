@@ -15,10 +15,7 @@ from sentiment_train.data.dataset import parse_dataset, read_data_file
 class CsvSource:
     """A CSV file with the columns ``text`` and ``label``.
 
-    Parameters
-    ----------
-    path : Path
-        The file; it is read once, so that checksum and reviews are of the same content.
+    It is read once, so that checksum and reviews are of the same content.
     """
 
     name: ClassVar[SourceName] = "csv"
@@ -56,16 +53,5 @@ class CsvSource:
         return hashlib.sha256(self._content).hexdigest()
 
     def load(self) -> pd.DataFrame:
-        """Read and check the file.
-
-        Returns
-        -------
-        DataFrame, shape (n_reviews, 2)
-            Columns ``text`` and ``label``.
-
-        Raises
-        ------
-        DataError
-            As `sentiment_train.data.dataset.load_dataset`.
-        """
+        """Read and check the file as `sentiment_train.data.dataset.load_dataset` does."""
         return parse_dataset(self._content, self._path)

@@ -26,8 +26,6 @@ def download(
 
     Parameters
     ----------
-    url : str
-        HTTP address.
     target : Path
         Where the finished file goes; nothing is there before it is complete and checked.
     sha256 : str
@@ -36,11 +34,6 @@ def download(
         What else the user can do, to end the message of an error.
     retry_seconds : float, default 1
         Pause after the first broken connection; doubles with each.
-
-    Returns
-    -------
-    Path
-        `target`.
 
     Raises
     ------

@@ -21,15 +21,7 @@ _TIMEOUT_SECONDS: Final = 30.0
 
 
 class HubSource:
-    """The 25,000 reviews of the train split.
-
-    Parameters
-    ----------
-    cache : Path
-        Folder that keeps the file (21 MB).
-    repository : str
-        Address of the data set.
-    """
+    """The 25,000 reviews of the train split; the cache keeps the file (21 MB)."""
 
     name: ClassVar[SourceName] = "hub"
     origin: ClassVar[str] = f"{IMDB_TRAIN_SPLIT}, as stanfordnlp/imdb on the Hugging Face hub"
@@ -55,11 +47,6 @@ class HubSource:
 
     def load(self) -> pd.DataFrame:
         """Download the file once and read it.
-
-        Returns
-        -------
-        DataFrame, shape (n_reviews, 2)
-            Columns ``text`` and ``label``.
 
         Raises
         ------

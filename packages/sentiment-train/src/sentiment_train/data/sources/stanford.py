@@ -24,12 +24,7 @@ _MAX_REVIEW_BYTES: Final = 1 << 20
 class StanfordSource:
     """The 25,000 reviews of the train split, read from the archive without unpacking it.
 
-    Parameters
-    ----------
-    cache : Path
-        Folder that keeps the archive (84 MB).
-    url, sha256 : str
-        Where the archive is, and its checksum.
+    The cache keeps the archive (84 MB).
     """
 
     name: ClassVar[SourceName] = "stanford"
@@ -56,10 +51,7 @@ class StanfordSource:
     def load(self) -> pd.DataFrame:
         """Download the archive once and read its labelled training reviews.
 
-        Returns
-        -------
-        DataFrame, shape (n_reviews, 2)
-            Columns ``text`` and ``label``, negative first, each in the order of the file numbers.
+        The negative ones come first, and each class is in the order of the file numbers.
 
         Raises
         ------
