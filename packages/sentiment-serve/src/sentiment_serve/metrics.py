@@ -52,10 +52,7 @@ _CONFIDENCE_BUCKETS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0
 class ServeMetrics:
     """The metrics of one application; shared among workers through files where there are several.
 
-    Parameters
-    ----------
-    holder : ModelHolder
-        Announces which models are loaded, refused and dropped.
+    They follow the models that the holder announces as loaded, refused and dropped.
     """
 
     def __init__(self, holder: ModelHolder) -> None:

@@ -25,12 +25,6 @@ class RequestMiddleware:
 
     Parameters
     ----------
-    app : ASGI application
-        Answers.
-    metrics : ServeMetrics
-        Counts.
-    draining : ConnectionDraining
-        Tells when clients are to go away.
     max_body_bytes : int
         Longer bodies are refused while they arrive.
     access_log : bool

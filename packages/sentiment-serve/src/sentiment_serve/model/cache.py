@@ -38,11 +38,6 @@ class ModelCache:
     """A folder of packages by digest, and for each alias the last version that was good.
 
     Several workers may share it: files appear whole, under names that say what is in them.
-
-    Parameters
-    ----------
-    folder : Path
-        Is created.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -15,12 +15,7 @@ from sentiment_serve.model.version import VersionRef
 class ChampionFolder:
     """A folder with a pointer and the packages of exported versions.
 
-    Parameters
-    ----------
-    folder_uri : str
-        Address of the folder, as the settings name it.
-    reader : ObjectReader
-        Reads the folder.
+    `folder_uri` is its address as the settings name it; `reader` reads it.
     """
 
     def __init__(self, folder_uri: str, reader: ObjectReader) -> None:

@@ -84,14 +84,7 @@ def _cause(error: urllib3_errors.HTTPError) -> str:
 class HttpReader:
     """Files below an address; a `sentiment_core.object_store.ObjectReader`.
 
-    Parameters
-    ----------
-    uri : str
-        Address of the folder.
-    pool : PoolManager
-        Connections.
-    headers : mapping, optional
-        Sent with each request.
+    The headers are sent with each request.
     """
 
     def __init__(

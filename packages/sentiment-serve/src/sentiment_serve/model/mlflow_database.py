@@ -19,13 +19,7 @@ _ANSWER: Final = TypeAdapter[ResolvedAlias | None](ResolvedAlias | None)
 
 
 class MlflowDatabase:
-    """A registry in a database, usually an SQLite file.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Names the database and the model.
-    """
+    """A registry in a database, usually an SQLite file."""
 
     def __init__(self, settings: ServeSettings) -> None:
         self._uri = settings.tracking_uri

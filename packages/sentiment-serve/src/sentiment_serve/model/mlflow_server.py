@@ -108,15 +108,7 @@ def http_headers(settings: ServeSettings) -> dict[str, str]:
 
 
 class MlflowServer:
-    """A registry server.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Names the server and the model.
-    pool : PoolManager
-        Connections.
-    """
+    """An MLflow registry behind a server."""
 
     def __init__(self, settings: ServeSettings, pool: urllib3.PoolManager) -> None:
         self._base = settings.tracking_uri.rstrip("/")

@@ -18,14 +18,7 @@ from sentiment_serve.settings import ServeSettings
 class PackageReader:
     """Reads packages with the connections and keys of this process.
 
-    Parameters
-    ----------
-    settings : ServeSettings
-        Names the registry server that proxies artifacts.
-    stores : StoreSettings
-        Endpoint and keys of the S3 store.
-    pool : PoolManager
-        Connections to HTTP servers.
+    The settings name the registry server that proxies artifacts.
     """
 
     def __init__(

@@ -24,16 +24,8 @@ class AliasWatcher:
 
     Parameters
     ----------
-    source : ModelSource
-        Resolves aliases.
-    cache : ModelCache
-        Loads versions.
     fetch : callable
         Copies a package from an address into a folder.
-    holder : ModelHolder
-        Is kept up to date.
-    aliases : sequence of str
-        What to follow.
     interval : float
         Seconds between checks; 0 checks only until the first champion is there.
     """
@@ -74,12 +66,7 @@ class AliasWatcher:
                 await self._task
 
     async def check(self, *, retry_refused: bool = False) -> bool:
-        """Look at the aliases now.
-
-        Parameters
-        ----------
-        retry_refused : bool, default False
-            Also try a version that was refused before.
+        """Look at the aliases now; with `retry_refused` also try a version that was refused before.
 
         Returns
         -------

@@ -22,13 +22,9 @@ class BackgroundWorker(Generic[Item]):
     name : str
         Name of the thread.
     handle : callable
-        Takes an item, or None when the queue has been idle for a while.
-    dropped : Counter
-        Counts dropped items.
+        Takes an item, or None when the queue has been empty for `idle_seconds`.
     capacity : int
         Most items that wait.
-    idle_seconds : float
-        After so long without an item, `handle` is called with None.
     """
 
     def __init__(

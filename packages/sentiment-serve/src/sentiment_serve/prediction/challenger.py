@@ -46,14 +46,7 @@ class _Opinion(NamedTuple):
 class Shadow:
     """Scores a sample of the answered texts with the challenger, beside the requests.
 
-    Parameters
-    ----------
-    holder : ModelHolder
-        Holds the challenger.
-    metrics : ServeMetrics
-        Counts agreement.
-    percent : float in [0, 100]
-        Share of the requests.
+    `percent` is the share of the requests, from 0 to 100.
     """
 
     def __init__(self, holder: ModelHolder, metrics: ServeMetrics, percent: float) -> None:

@@ -55,13 +55,7 @@ class LineSink(Protocol):
 
 
 class FileSink:
-    """Rotating files, one set for each worker.
-
-    Parameters
-    ----------
-    folder : Path
-        Is created.
-    """
+    """Rotating files, one set for each worker, in a folder that is created."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,14 +77,8 @@ class FileSink:
 class StoreSink:
     """Objects of up to a thousand lines, named by date.
 
-    While the store is away lines are held, up to a limit; beyond it the oldest are dropped.
-
-    Parameters
-    ----------
-    store : ObjectStore
-        Takes the objects.
-    dropped : Counter
-        Counts dropped lines.
+    While the store is away lines are held, up to a limit; beyond it the oldest are dropped and
+    counted.
     """
 
     def __init__(self, store: ObjectStore, dropped: Counter) -> None:
@@ -135,10 +123,6 @@ class PredictionLog:
 
     Parameters
     ----------
-    sink : LineSink
-        Takes the lines.
-    metrics : ServeMetrics
-        Counts what is dropped.
     key : bytes
         Key of the hash that stands for a text.
     with_text : bool

@@ -27,13 +27,7 @@ class RecentPrediction(NamedTuple):
 
 
 class RecentPredictions:
-    """The table.
-
-    Parameters
-    ----------
-    path : Path
-        File of the table; is created.
-    """
+    """The table, in a file that is created where it is missing."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,19 +28,7 @@ class Feedback(NamedTuple):
 
 
 class PredictionService:
-    """What the routes call.
-
-    Parameters
-    ----------
-    settings : ServeSettings
-        Limits and challenger.
-    holder : ModelHolder
-        Holds the models.
-    metrics : ServeMetrics
-        Counts.
-    log : PredictionLog, optional
-        Records.
-    """
+    """What the routes call."""
 
     def __init__(
         self,
