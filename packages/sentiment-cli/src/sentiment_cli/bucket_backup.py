@@ -11,21 +11,9 @@ OnObject = Callable[[str], None]
 
 
 def save_buckets(buckets: Mapping[str, ObjectStore], folder: Path, on_object: OnObject) -> int:
-    """Copy all objects of some buckets into a folder.
+    """Copy all objects of some buckets into a folder, and say how many there are.
 
-    Parameters
-    ----------
-    buckets : mapping of str to ObjectStore
-        By name.
-    folder : Path
-        Gets one folder for each bucket.
-    on_object : callable
-        Takes the name of each object.
-
-    Returns
-    -------
-    int
-        Number of objects.
+    Each bucket gets a folder of its own in it. `on_object` takes the name of each object.
     """
     return sum(_save(bucket, name, folder / name, on_object) for name, bucket in buckets.items())
 
@@ -45,18 +33,7 @@ def _save(bucket: ObjectStore, name: str, folder: Path, on_object: OnObject) -> 
 
 
 def saved_buckets(folder: Path) -> tuple[str, ...]:
-    """Name the buckets of a backup.
-
-    Parameters
-    ----------
-    folder : Path
-        As `save_buckets` left it.
-
-    Returns
-    -------
-    tuple of str
-        In order; empty if the folder is no backup.
-    """
+    """Name the buckets that `save_buckets` left in a folder, in order; none if it is no backup."""
     if not folder.is_dir():
         return ()
     return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
@@ -65,19 +42,8 @@ def saved_buckets(folder: Path) -> tuple[str, ...]:
 def restore_buckets(folder: Path, buckets: Mapping[str, ObjectStore], on_object: OnObject) -> int:
     """Make buckets equal to a backup; objects that it lacks are deleted.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds one folder for each bucket.
-    buckets : mapping of str to ObjectStore
-        By name; they exist.
-    on_object : callable
-        Takes the name of each object.
-
-    Returns
-    -------
-    int
-        Number of objects that were written.
+    The buckets exist already, and `on_object` takes the name of each object. The answer is how many
+    objects were written.
     """
     return sum(_restore(folder / name, name, bucket, on_object) for name, bucket in buckets.items())
 

@@ -36,19 +36,7 @@ def make_buckets(
 ) -> list[Bucket]:
     """Make buckets that are missing; wait for a store that is starting.
 
-    Parameters
-    ----------
-    settings : StoreSettings
-        Endpoint and keys.
-    names : iterable of str
-        Which buckets.
-    timeout_seconds : float, default 60
-        How long to wait for an answer.
-
-    Returns
-    -------
-    list of Bucket
-        All of them, in the given order.
+    The answer names all of them, in the given order.
 
     Raises
     ------
@@ -63,17 +51,7 @@ def make_buckets(
 
 
 def find_buckets(settings: "StoreSettings") -> set[str]:
-    """List the buckets of a store.
-
-    Parameters
-    ----------
-    settings : StoreSettings
-        Endpoint and keys.
-
-    Returns
-    -------
-    set of str
-        Names.
+    """Name the buckets of a store.
 
     Raises
     ------
@@ -85,20 +63,7 @@ def find_buckets(settings: "StoreSettings") -> set[str]:
 
 
 def open_buckets(settings: "StoreSettings", names: Iterable[str]) -> dict[str, ObjectStore]:
-    """Open buckets for reading and writing.
-
-    Parameters
-    ----------
-    settings : StoreSettings
-        Endpoint and keys.
-    names : iterable of str
-        Which buckets.
-
-    Returns
-    -------
-    dict of str to ObjectStore
-        By name.
-    """
+    """Open buckets, by name, for reading and writing."""
     return {name: S3Store(f"s3://{name}", settings) for name in names}
 
 

@@ -34,22 +34,7 @@ class CheckResult:
 def run_checks(
     settings: TrainSettings, store: "StoreSettings", params_path: Path
 ) -> list[CheckResult]:
-    """Run all checks, also after one failed.
-
-    Parameters
-    ----------
-    settings : TrainSettings
-        Names servers, folders and the model.
-    store : StoreSettings
-        Endpoint and keys of the artifact store.
-    params_path : Path
-        Parameter file.
-
-    Returns
-    -------
-    list of CheckResult
-        In the order in which a user would look.
-    """
+    """Run all checks, also after one failed, in the order in which a user would look."""
     checks: list[Callable[[], CheckResult]] = [
         lambda: _home(settings),
         lambda: _params(params_path),

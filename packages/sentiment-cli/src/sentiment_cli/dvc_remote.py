@@ -49,19 +49,10 @@ class DvcRemote:
         return self.options.get("url", "")
 
     def has(self, md5: str, settings: "StoreSettings") -> bool:
-        """Ask whether a file is there.
+        """Ask whether the file with a digest is there; the digest is its name.
 
-        Parameters
-        ----------
-        md5 : str
-            Its digest, which is its name.
-        settings : StoreSettings
-            Endpoint and keys, where the remote does not say its own.
-
-        Returns
-        -------
-        bool
-            False also where the remote does not answer, or is of a kind that we cannot ask.
+        The answer is False also where the remote does not answer, or is of a kind that we cannot
+        ask. The settings give endpoint and keys where the remote does not say its own.
         """
         name = f"files/md5/{md5[:2]}/{md5[2:]}"
         if "://" not in self.url:
@@ -86,18 +77,7 @@ class DvcRemote:
 
 
 def default_remote(project: Path) -> DvcRemote | None:
-    """Read the remote that ``dvc push`` and ``dvc pull`` use.
-
-    Parameters
-    ----------
-    project : Path
-        A folder with ``.dvc``.
-
-    Returns
-    -------
-    DvcRemote or None
-        None where there is none.
-    """
+    """Read the remote that ``dvc push`` and ``dvc pull`` use; None where there is none."""
     config = _read(project / _CONFIG, project / _LOCAL_CONFIG)
     name = config.get("core", "remote", fallback=None)
     if name is None or not config.has_section(_section(name)):
@@ -106,19 +86,10 @@ def default_remote(project: Path) -> DvcRemote | None:
 
 
 def point_default_remote(project: Path, variables: Mapping[str, str]) -> DvcRemote | None:
-    """Make the default remote use a store, on this machine alone.
+    """Make the default remote use a store, on this machine alone; None where there is no S3 remote.
 
-    Parameters
-    ----------
-    project : Path
-        A folder with ``.dvc``, or one without, where nothing is done.
-    variables : mapping of str to str
-        What clients of the store find in their environment.
-
-    Returns
-    -------
-    DvcRemote or None
-        None where there is no S3 remote.
+    The variables are what clients of the store find in their environment. Nothing is done in a
+    folder without ``.dvc``.
     """
     remote = default_remote(project)
     if remote is None or not remote.url.startswith("s3://"):

@@ -8,14 +8,9 @@ from sentiment_core.atomic_files import write_atomically
 
 
 def update_env_file(path: Path, variables: Mapping[str, str]) -> None:
-    """Set variables in a file; its other lines stay as they are.
+    """Set variables in a file, each once; its other lines stay as they are.
 
-    Parameters
-    ----------
-    path : Path
-        May be missing. What is new is readable to its owner alone: there are keys in it.
-    variables : mapping of str to str
-        Values by name. A name that stands there more than once stands there once afterwards.
+    The file may be missing. A new one is readable to its owner alone: there are keys in it.
     """
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     left = dict(variables)

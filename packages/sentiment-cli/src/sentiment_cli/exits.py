@@ -34,18 +34,7 @@ class PlainErrorsGroup(TyperGroup):
     """Ends a command that failed with one sentence and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command.
-
-        Returns
-        -------
-        Any
-            What the command returns.
-
-        Raises
-        ------
-        Exit
-            With a code other than zero after an error.
-        """
+        """Run the command; after an error, raise Exit with a code other than zero."""
         try:
             with interruption.guard():
                 return super().invoke(ctx)
@@ -62,18 +51,7 @@ class PlainErrorsGroup(TyperGroup):
 
 
 def exit_code(error: type[SentimentError]) -> ExitCode:
-    """Look up how a command ends after an error.
-
-    Parameters
-    ----------
-    error : type of SentimentError
-        Its class.
-
-    Returns
-    -------
-    ExitCode
-        As `EXIT_CODES` says.
-    """
+    """Look up in `EXIT_CODES` how a command ends after an error."""
     codes = (cls.code for cls in error.__mro__ if issubclass(cls, SentimentError))
     return next(EXIT_CODES[code] for code in codes if code in EXIT_CODES)
 

@@ -45,19 +45,12 @@ def fetch(
 
     Parameters
     ----------
-    url : str
-        Where.
     timeout_seconds : float
         How long to wait for the connection and for each part of the answer.
     parameters : dict of str to str, optional
         The query.
     accepted_below : int, default 400
         Statuses from here on are errors.
-
-    Returns
-    -------
-    Response
-        With an accepted status.
 
     Raises
     ------
@@ -75,45 +68,14 @@ def fetch(
 
 
 def fetch_json(url: str, *, timeout_seconds: float) -> dict[str, Any]:
-    """Ask a server for a JSON object.
-
-    Parameters
-    ----------
-    url : str
-        Where.
-    timeout_seconds : float
-        As for `fetch`.
-
-    Returns
-    -------
-    dict of str to Any
-        The object.
-
-    Raises
-    ------
-    SentimentError
-        As `fetch`; RefusedError if the answer is no JSON object.
-    """
+    """Ask a server for a JSON object, as `fetch` does; RefusedError if the answer is none."""
     return json_object(fetch(url, timeout_seconds=timeout_seconds))
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:
-    """Read the JSON object of an answer.
+    """Read the JSON object of an answer; RefusedError if it is none.
 
-    Parameters
-    ----------
-    response : Response
-        Of a server, or of something else that listens at its address.
-
-    Returns
-    -------
-    dict of str to Any
-        The object.
-
-    Raises
-    ------
-    RefusedError
-        If it is no JSON object.
+    The answer may come from something else that listens at the address of the server.
     """
     try:
         content = response.json()
@@ -125,17 +87,6 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
 
 
 def meaning(error: type[Exception]) -> type[SentimentError]:
-    """Look up what an error of httpx means.
-
-    Parameters
-    ----------
-    error : type of Exception
-        Its class.
-
-    Returns
-    -------
-    type of SentimentError
-        RefusedError for what the table does not know.
-    """
+    """Look up what an error of httpx means: RefusedError if the table does not know it."""
     found = (HTTP_ERRORS[cls] for cls in error.__mro__ if cls in HTTP_ERRORS)
     return next(found, RefusedError)

@@ -36,10 +36,7 @@ class Interruption:
     def end_soon(self, remains: Callable[[], str]) -> None:
         """From now on, end within two seconds of a signal, even amid unfinished cleaning up.
 
-        Parameters
-        ----------
-        remains : callable
-            Says in a sentence what the interrupted work leaves behind.
+        `remains` says in a sentence what the interrupted work leaves behind.
         """
         self._grace = _GRACE_SECONDS
         self._remains = remains

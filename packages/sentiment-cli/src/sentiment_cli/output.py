@@ -14,13 +14,7 @@ _UNLIMITED: Final = 100_000  # columns: no table is wider
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON on standard output.
-
-    Parameters
-    ----------
-    value : object
-        JSON values, dataclasses, or lists of these.
-    """
+    """Print JSON values, dataclasses or lists of these as JSON on standard output."""
     typer.echo(json.dumps(value, default=_encode, indent=2, ensure_ascii=False))
 
 
@@ -33,16 +27,8 @@ def _encode(value: Any) -> Any:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output; no word in it is ever broken.
 
-    On a terminal that is too narrow the terminal breaks lines; in a pipe nothing does.
-
-    Parameters
-    ----------
-    title : str
-        Heading.
-    columns : sequence of str
-        What stands above each column.
-    rows : sequence of sequence of str
-        Cells; printed as they are.
+    On a terminal that is too narrow the terminal breaks lines; in a pipe nothing does. Cells are
+    printed as they are.
     """
     from rich.console import Console
     from rich.table import Table
@@ -62,11 +48,6 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 def confirm(question: str) -> None:
     """Ask on stderr whether to go on, and end the command if not.
-
-    Parameters
-    ----------
-    question : str
-        One that y or n answers.
 
     Raises
     ------

@@ -69,19 +69,10 @@ def find_recipe(
 
     Parameters
     ----------
-    registry : Registry
-        Has the version.
-    info : VersionInfo
-        The version.
     project : Path
         The repository; its commit says whether DVC tracks the data.
     store : StoreSettings
         Endpoint and keys, where DVC's remote does not say its own.
-
-    Returns
-    -------
-    Recipe
-        The commands reproduce commit, data and parameters.
 
     Raises
     ------
@@ -165,13 +156,7 @@ def _cached(project: Path, md5: str) -> Path:
 
 
 def params_as_yaml(recipe: Recipe) -> str:
-    """Render the parameters of a recipe as a parameter file.
-
-    Returns
-    -------
-    str
-        YAML.
-    """
+    """Render the parameters of a recipe as a parameter file."""
     return yaml.safe_dump(recipe.params, sort_keys=False)
 
 
@@ -180,17 +165,10 @@ def verify(recipe: Recipe, project: Path, on_progress: Callable[[str], None]) ->
 
     Parameters
     ----------
-    recipe : Recipe
-        Of the version.
     project : Path
         The repository that holds the commit, and perhaps the data or DVC's cache of it.
     on_progress : callable
         Takes the name of each step.
-
-    Returns
-    -------
-    Verification
-        Whether the same model came out.
 
     Raises
     ------

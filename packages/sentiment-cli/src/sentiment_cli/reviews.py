@@ -14,17 +14,7 @@ STANDARD_INPUT: Final = "-"
 def read_reviews(texts: Iterable[str], files: Iterable[Path]) -> list[str]:
     """Collect reviews; a file, and standard input, holds one each line.
 
-    Parameters
-    ----------
-    texts : iterable of str
-        Reviews, or `STANDARD_INPUT`.
-    files : iterable of Path
-        Files, or `STANDARD_INPUT`.
-
-    Returns
-    -------
-    list of str
-        In the given order, without empty lines.
+    A text or a file may be `STANDARD_INPUT`. The order is kept, and empty lines are left out.
 
     Raises
     ------

@@ -56,13 +56,7 @@ class StackSettings(BaseSettings):
         }
 
     def as_environment(self) -> dict[str, str]:
-        """Return the variables that choose exactly these settings.
-
-        Returns
-        -------
-        dict of str to str
-            Secrets included.
-        """
+        """Return the variables that choose exactly these settings, secrets included."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {
             f"STACK_{name.upper()}": _revealed(value)
@@ -75,16 +69,6 @@ _CLASSES: Final[tuple[type[BaseSettings], ...]] = (TrainSettings, StoreSettings,
 
 def read_settings(cls: type[Settings]) -> Settings:
     """Read settings from the environment, ``.env`` and the files of secrets; for commands.
-
-    Parameters
-    ----------
-    cls : type of BaseSettings
-        Which settings.
-
-    Returns
-    -------
-    BaseSettings
-        An instance of `cls`.
 
     Raises
     ------
@@ -99,15 +83,7 @@ def read_settings(cls: type[Settings]) -> Settings:
 def configure(*, needs_home: bool = True) -> TrainSettings:
     """Read the settings of the training package and prepare this process for its libraries.
 
-    Parameters
-    ----------
-    needs_home : bool, default True
-        Make the folder of the state; a diagnosis does without.
-
-    Returns
-    -------
-    TrainSettings
-        The settings.
+    `needs_home` makes the folder of the state; a diagnosis does without.
 
     Raises
     ------

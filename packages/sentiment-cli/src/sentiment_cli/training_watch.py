@@ -15,10 +15,7 @@ _ALL_DONE: Final = "The training had finished: see `sentiment-cli list-versions`
 class TrainingWatch(logging.Handler):
     """Shows each step of a training, prints its warnings, and knows what remains of it.
 
-    Parameters
-    ----------
-    show_step : callable
-        Takes what is being done just now.
+    `show_step` takes what is being done just now.
     """
 
     def __init__(self, show_step: Callable[[str], None]) -> None:
@@ -39,13 +36,7 @@ class TrainingWatch(logging.Handler):
             logging.getLogger(name).removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a line on.
-
-        Parameters
-        ----------
-        record : LogRecord
-            A step's begin, or what happened in it.
-        """
+        """Pass a line on: a step's begin, or what happened in it."""
         from sentiment_train.running.steps import Step
 
         step = getattr(record, "step", None)
@@ -57,13 +48,7 @@ class TrainingWatch(logging.Handler):
             self._show_step(record.getMessage())
 
     def remains(self) -> str:
-        """Say what an interrupted training leaves behind.
-
-        Returns
-        -------
-        str
-            One sentence.
-        """
+        """Say in a sentence what an interrupted training leaves behind."""
         if self.finished:
             return _ALL_DONE
         return _PERHAPS_DONE if self._touched_the_registry else _NOTHING_DONE

@@ -24,17 +24,7 @@ def _configure() -> "TrainSettings":
 def open_registry(model_name: str | None, settings: "TrainSettings | None" = None) -> "Registry":
     """Open the registered model that an option or the settings name.
 
-    Parameters
-    ----------
-    model_name : str or None
-        None takes that of the settings.
-    settings : TrainSettings, optional
-        Read if they are not given.
-
-    Returns
-    -------
-    Registry
-        This process is configured for its server.
+    This process is then configured for its server. Settings that are not given are read.
     """
     from sentiment_train.registry.versions import Registry
 

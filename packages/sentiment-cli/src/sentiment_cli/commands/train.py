@@ -116,25 +116,14 @@ def run_training(
 
     Parameters
     ----------
-    params_path : Path
-        Parameter file.
     data_path : Path or None
         Data file; None takes that of the parameters.
     samples : int or None
         Size of a sample to train on instead.
-    register, promote, challenger : bool
-        How far to go.
     plots : Path or None
         Folder for the curves of the evaluation.
-    remote : bool
-        Leave the work to a Prefect worker.
     quiet : bool
         Print nothing on standard output.
-
-    Returns
-    -------
-    TrainingResult
-        The outcome.
     """
     from sentiment_cli.settings import configure
     from sentiment_core.params import load_params

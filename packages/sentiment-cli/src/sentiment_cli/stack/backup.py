@@ -55,17 +55,10 @@ def back_up(
 
     Parameters
     ----------
-    settings : StackSettings
-        The stack.
     folder : Path
         New or empty.
     on_progress : callable
         Takes the name of what is being copied.
-
-    Returns
-    -------
-    BackupResult
-        What was copied.
 
     Raises
     ------
@@ -99,21 +92,9 @@ def back_up(
 def restore(
     settings: StackSettings, folder: Path, on_progress: Callable[[str], None]
 ) -> BackupResult:
-    """Make the state of the stopped stack equal to a backup.
+    """Make the state of the stopped stack equal to a backup that `back_up` wrote.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        The stack; it must not run.
-    folder : Path
-        As written by `back_up`.
-    on_progress : callable
-        Takes the name of what is being copied.
-
-    Returns
-    -------
-    BackupResult
-        What was copied.
+    `on_progress` takes the name of what is being copied.
 
     Raises
     ------
@@ -148,19 +129,9 @@ def restore(
 
 @contextlib.contextmanager
 def stateful_parts(settings: StackSettings, on_progress: Callable[[str], None]) -> Iterator[None]:
-    """Run the database and the store alone.
+    """Run the database and the store alone, until both answer; the stack must not run.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        The stack; it must not run.
-    on_progress : callable
-        Takes a sentence on what is being waited for.
-
-    Yields
-    ------
-    None
-        Both answer.
+    `on_progress` takes a sentence on what is being waited for.
     """
     environment = server_environment(settings, find_store())
     write_store_config(settings)

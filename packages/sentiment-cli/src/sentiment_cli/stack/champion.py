@@ -12,19 +12,7 @@ _TIMEOUT_SECONDS: Final = 10.0
 
 
 def find_champion(settings: StackSettings, model_name: str) -> str | None:
-    """Ask the running stack's registry for the champion.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports.
-    model_name : str
-        The registered model.
-
-    Returns
-    -------
-    str or None
-        Its version; None if there is none.
+    """Ask the running stack's registry for the champion's version; None if there is none.
 
     Raises
     ------

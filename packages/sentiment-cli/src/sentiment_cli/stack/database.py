@@ -39,19 +39,7 @@ that cannot be connected to."""
 
 
 def connect(settings: StackSettings, user: str, database: str) -> "Connection":
-    """Open a connection to the local stack's database.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Port and passwords.
-    user, database : str
-        Who and where.
-
-    Returns
-    -------
-    connection
-        Each statement is a transaction of its own.
+    """Open a connection to the local stack's database; each statement is a transaction of its own.
 
     Raises
     ------
@@ -70,13 +58,7 @@ def connect(settings: StackSettings, user: str, database: str) -> "Connection":
 
 @contextmanager
 def mapped_sql_errors(settings: StackSettings) -> Iterator[None]:
-    """Turn errors of psycopg2 into this project's.
-
-    Raises
-    ------
-    SentimentError
-        See `SQL_ERRORS`.
-    """
+    """Turn errors of psycopg2 into this project's; see `SQL_ERRORS`."""
     try:
         yield
     except psycopg2.Error as error:

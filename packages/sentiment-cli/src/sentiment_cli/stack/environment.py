@@ -31,13 +31,7 @@ STORE_PORTS: Final = ("master.port", "master.port.grpc", "volume.port", "volume.
 
 
 def store_settings(settings: StackSettings) -> StoreSettings:
-    """Say how the store of the stack is reached.
-
-    Returns
-    -------
-    StoreSettings
-        Nothing of this process's environment is in them.
-    """
+    """Say how the store of the stack is reached; this process's environment has no part in it."""
     return StoreSettings(
         endpoint=f"http://{HOST}:{settings.s3_port}",
         aws_access_key_id=settings.s3_access_key,
@@ -48,13 +42,7 @@ def store_settings(settings: StackSettings) -> StoreSettings:
 
 
 def client_environment(settings: StackSettings) -> dict[str, str]:
-    """Return what a client needs to use the stack: all of it is configuration, not code.
-
-    Returns
-    -------
-    dict of str to str
-        Environment variables.
-    """
+    """Return what a client needs to use the stack: all of it is configuration, not code."""
     return {
         "MLFLOW_TRACKING_URI": f"http://{HOST}:{settings.mlflow_port}",
         "PREFECT_API_URL": f"http://{HOST}:{settings.prefect_port}/api",
@@ -67,19 +55,9 @@ def client_environment(settings: StackSettings) -> dict[str, str]:
 
 
 def server_environment(settings: StackSettings, store: Program) -> dict[str, str]:
-    """Return the environment of the stack's own processes.
+    """Return the whole environment of the stack's own processes, this process's own included.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports, keys and the folder of the state.
-    store : Program
-        The S3 store that is to run.
-
-    Returns
-    -------
-    dict of str to str
-        The whole environment, this process's own included.
+    `store` is the S3 store that is to run.
     """
     passwords = read_passwords(settings.folder)
     return {
@@ -110,15 +88,7 @@ def server_environment(settings: StackSettings, store: Program) -> dict[str, str
 def read_passwords(folder: Path) -> dict[str, str]:
     """Read the passwords of the database's users; the first call makes them up.
 
-    Parameters
-    ----------
-    folder : Path
-        State of the stack.
-
-    Returns
-    -------
-    dict of str to str
-        By user: the superuser ``postgres`` and one for each database.
+    They are those of the superuser ``postgres`` and of one user for each database.
     """
     path = folder / PASSWORDS_FILE
     if not path.exists():

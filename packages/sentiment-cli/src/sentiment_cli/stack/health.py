@@ -14,20 +14,7 @@ _SERVER_ERROR: Final = 500
 
 
 def check_part(settings: StackSettings, part: str) -> str | None:
-    """Ask a part whether it can be used.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports.
-    part : str
-        A name of the Procfile.
-
-    Returns
-    -------
-    str or None
-        What is wrong with it; None if nothing is.
-    """
+    """Ask a part of the Procfile whether it can be used; return what is wrong with it, or None."""
     try:
         CHECKS[part](settings)
     except SentimentError as error:

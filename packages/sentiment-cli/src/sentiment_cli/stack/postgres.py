@@ -30,13 +30,7 @@ _START_TIMEOUT_SECONDS: Final = 60.0
 
 
 def main() -> int:
-    """Run the server until a signal comes.
-
-    Returns
-    -------
-    int
-        Exit code of the server.
-    """
+    """Run the server until a signal comes, and return its exit code."""
     try:
         settings = read_settings(StackSettings)
         identity = _server_identity(settings.folder)

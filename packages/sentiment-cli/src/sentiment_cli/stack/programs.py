@@ -39,7 +39,7 @@ class Program:
 def find_postgres(
     data: Path, *, search_path: str | None = None, debian: Path = _DEBIAN_FOLDER
 ) -> Program:
-    """Find the PostgreSQL that fits a folder of data.
+    """Find the PostgreSQL that fits a folder of data; its path is the folder of the programs.
 
     Parameters
     ----------
@@ -49,11 +49,6 @@ def find_postgres(
         Folders as in PATH, which is the default.
     debian : Path
         Folder that holds one folder for each major version.
-
-    Returns
-    -------
-    Program
-        Its path is the folder of the programs.
 
     Raises
     ------
@@ -86,11 +81,6 @@ def find_weed(*, search_path: str | None = None, flags: tuple[str, ...] = ()) ->
         Folders as in PATH, which is the default.
     flags : tuple of str
         Options that ``weed server`` must know.
-
-    Returns
-    -------
-    Program
-        Its path is the program.
 
     Raises
     ------

@@ -49,15 +49,7 @@ class StackRecord:
 def start_of_process(pid: int) -> str | None:
     """Tell when a process began, to tell it from a later one with the same number.
 
-    Parameters
-    ----------
-    pid : int
-        Its number.
-
-    Returns
-    -------
-    str or None
-        Ticks of the system's clock; None where the system cannot tell.
+    The answer is in ticks of the system's clock; None where the system cannot tell.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -68,17 +60,7 @@ def start_of_process(pid: int) -> str | None:
 
 
 def write_record(settings: StackSettings, *, host: str, postgres: Program, store: Program) -> None:
-    """Remember that this process runs the stack.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports and the folder of the state.
-    host : str
-        Where all parts listen.
-    postgres, store : Program
-        What runs.
-    """
+    """Remember that this process runs the stack, on which host and with which programs."""
     pid = os.getpid()
     record = StackRecord(
         pid, start_of_process(pid), host, settings.ports, STORE_KEYS_FILE, postgres, store
@@ -88,17 +70,7 @@ def write_record(settings: StackSettings, *, host: str, postgres: Program, store
 
 
 def read_record(folder: Path) -> StackRecord | None:
-    """Read what the stack was last started with.
-
-    Parameters
-    ----------
-    folder : Path
-        State of the stack.
-
-    Returns
-    -------
-    StackRecord or None
-        None before the first start.
+    """Read what the stack was last started with; None before the first start.
 
     Raises
     ------
@@ -120,13 +92,7 @@ def read_record(folder: Path) -> StackRecord | None:
 
 
 def running_record(settings: StackSettings) -> StackRecord | None:
-    """Read what the running stack was started with.
-
-    Returns
-    -------
-    StackRecord or None
-        None if it does not run.
-    """
+    """Read what the running stack was started with; None if it does not run."""
     record = read_record(settings.folder)
     return record if record and record.is_running else None
 
@@ -135,11 +101,6 @@ def remembered_settings(asked: StackSettings) -> tuple[StackSettings, list[str]]
     """Complete the settings of this shell by what the stack was started with.
 
     What a running stack uses is a fact. Of a stopped one, a variable of this shell wins.
-
-    Parameters
-    ----------
-    asked : StackSettings
-        Those of this shell.
 
     Returns
     -------

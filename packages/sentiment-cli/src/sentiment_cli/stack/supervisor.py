@@ -34,13 +34,7 @@ _LOG_LINES_SHOWN: Final = 15
 
 
 def procfile() -> dict[str, str]:
-    """Return the shell command of each part.
-
-    Returns
-    -------
-    dict of str to str
-        By name, in the order of the Procfile.
-    """
+    """Return the shell command of each part, in the order of the Procfile."""
     from honcho.environ import parse_procfile
 
     content = files("sentiment_cli.stack").joinpath("Procfile").read_text(encoding="utf-8")
@@ -48,13 +42,7 @@ def procfile() -> dict[str, str]:
 
 
 def find_store() -> Program:
-    """Find an S3 store that knows every option of the Procfile.
-
-    Returns
-    -------
-    Program
-        The one to run.
-    """
+    """Find an S3 store that knows every option of the Procfile."""
     options = re.findall(r"(?<= -)[\w.]+(?==)", procfile()["s3"])
     return find_weed(flags=(*options, *STORE_PORTS))
 
@@ -79,19 +67,9 @@ def run(settings: StackSettings) -> int:
 
 
 def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
-    """Start the stack in the background and wait until every part answers.
+    """Start the stack in the background and wait until every part answers; False if it ran already.
 
-    Parameters
-    ----------
-    settings : StackSettings
-        Ports and the folder of the state.
-    on_progress : callable
-        Takes a sentence on what is being waited for.
-
-    Returns
-    -------
-    bool
-        False if it ran already.
+    `on_progress` takes a sentence on what is being waited for.
 
     Raises
     ------
@@ -145,12 +123,7 @@ def _end_of_log(settings: StackSettings) -> str:
 
 
 def stop(settings: StackSettings) -> bool:
-    """Stop the stack and wait for its end.
-
-    Returns
-    -------
-    bool
-        False if nothing of it ran.
+    """Stop the stack and wait for its end; False if nothing of it ran.
 
     Raises
     ------
@@ -174,19 +147,8 @@ def stop(settings: StackSettings) -> bool:
 def end_leftovers(settings: StackSettings, *, patience_seconds: float = _LEFTOVER_SECONDS) -> bool:
     """End the parts whose supervisor was killed: they go on without it, and hold the ports.
 
-    They are known by the folder of the state in their environment, where the system shows that.
-
-    Parameters
-    ----------
-    settings : StackSettings
-        Names the folder of the state.
-    patience_seconds : float
-        How long they have for an orderly end.
-
-    Returns
-    -------
-    bool
-        Whether there were any.
+    They are known by the folder of the state in their environment, where the system shows that, and
+    have `patience_seconds` for an orderly end. The answer says whether there were any.
     """
     if not (left := _leftovers(settings)):
         return False
@@ -218,20 +180,14 @@ def wait_for_parts(
     alive: Callable[[], bool] = lambda: True,
     patience_seconds: float = _START_TIMEOUT_SECONDS,
 ) -> None:
-    """Wait until some parts answer.
+    """Wait until some parts, as the Procfile names them, answer.
 
     Parameters
     ----------
-    settings : StackSettings
-        Ports.
-    part_names : sequence of str
-        The parts, as the Procfile names them.
     on_progress : callable
         Takes a sentence on what is being waited for.
     alive : callable, optional
         Whether waiting still makes sense.
-    patience_seconds : float
-        How long they have.
 
     Raises
     ------
@@ -274,11 +230,5 @@ def check_ports(settings: StackSettings) -> None:
 
 
 def log_file(settings: StackSettings) -> Path:
-    """Name the log of a stack in the background.
-
-    Returns
-    -------
-    Path
-        All parts write into it.
-    """
+    """Name the log that all parts of a stack in the background write into."""
     return settings.folder / "stack.log"
