@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 MORTAL = ("postgres", "s3", "mlflow")
 # Longer than any part takes to come back, on any machine.
-PATIENT = str([1] * 120)
+PATIENT = str([2] * 50)
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ class TrainSettings(BaseSettings):
     )
     train_retry_delay_seconds: tuple[NonNegativeFloat, ...] = Field(
         default=(1, 2, 5, 10),
+        max_length=50,  # Prefect takes no more
         description="Waits before the repetitions of a task whose server does not answer, as JSON: "
         "one repetition for each, none for [].",
     )
