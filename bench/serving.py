@@ -21,12 +21,10 @@ from pathlib import Path
 from sklearn.pipeline import Pipeline
 
 from bench.load import Load, post_requests, run_load
-from bench.reviews import SHORT_TEXT, load_reviews
+from bench.reviews import SHORT_TEXT, fit_on_reviews, load_reviews
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.conversion import scorer_from_pipeline
-from sentiment_core.model_package import SCORER_FILE, write_package
-from sentiment_core.params import load_params
-from sentiment_core.pipeline import fit_pipeline
+from sentiment_core.model_package import write_package
 
 CONNECTIONS = 32
 BATCH = 32
@@ -35,11 +33,11 @@ RELOAD_SECONDS = 2.0
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
-    texts, labels = load_reviews()
+    texts, _ = load_reviews()
     reviews = texts[-1000:]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pipeline = fit_pipeline(load_params(Path("params.yaml")), texts[:2000], labels[:2000])
+        pipeline = fit_on_reviews()
         versions = [
             export(folder, str(number), pipeline)
             for number in range(1, int(2 * seconds / RELOAD_SECONDS) + 3)
@@ -98,9 +96,8 @@ def server(name: str, folder: Path) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
-        "BENCH_SCORER": str(folder / "1" / SCORER_FILE), "MODEL_SOURCE": folder.as_uri(),
-        "SENTIMENT_HOME": str(folder / "home"), "ACCESS_LOG": "false",
-        "MODEL_RELOAD_INTERVAL": "0.5",
+        "MODEL_SOURCE": folder.as_uri(), "SENTIMENT_HOME": str(folder / "home"),
+        "ACCESS_LOG": "false", "MODEL_RELOAD_INTERVAL": "0.5",
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "--factory", f"bench.serving_apps:{name}",

@@ -1,8 +1,6 @@
 """The applications that bench/serving.py compares, each in a process of its own."""
 
 import json
-import os
-from pathlib import Path
 
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
@@ -31,11 +29,10 @@ class Review(BaseModel):
 
 def naive() -> FastAPI:
     """Make what one writes first: scikit-learn, twice, inside an asynchronous handler."""
-    from sentiment_core.conversion import pipeline_from_scorer
-    from sentiment_core.scorer import LinearScorer
+    from bench.reviews import fit_on_reviews
 
     app = FastAPI()
-    pipeline = pipeline_from_scorer(LinearScorer.load(Path(os.environ["BENCH_SCORER"])))
+    pipeline = fit_on_reviews()
 
     @app.post("/predict")
     async def predict(body: Review) -> dict[str, object]:

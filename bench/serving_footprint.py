@@ -20,11 +20,9 @@ from pathlib import Path
 import mlflow
 import psutil
 
-from bench.reviews import SHORT_TEXT, load_reviews
+from bench.reviews import SHORT_TEXT, fit_on_reviews
 from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.model_package import write_package
-from sentiment_core.params import load_params
-from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_DIRECTORY
 from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
@@ -79,9 +77,7 @@ def registry_server(folder: Path) -> Iterator[str]:
 
 
 def register_model(uri: str, folder: Path) -> None:
-    texts, labels = load_reviews()
-    pipeline = fit_pipeline(load_params(Path("params.yaml")), texts[:2000], labels[:2000])
-    scorer = scorer_from_pipeline(pipeline)
+    scorer = scorer_from_pipeline(fit_on_reviews())
     package = folder / PACKAGE_DIRECTORY
     write_package(package, scorer, metrics={}, examples=[SHORT_TEXT], model_card="# x\n")
     mlflow.set_tracking_uri(uri)

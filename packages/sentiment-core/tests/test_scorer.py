@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sentiment_core import scorer as scorer_module
 from sentiment_core.array_file import pack, unpack
 from sentiment_core.attribution import attribute_words, strongest_words
-from sentiment_core.conversion import pipeline_from_scorer, scorer_from_pipeline
+from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.errors import ScorerError
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.scorer import Explanation, LinearScorer, TermContribution
@@ -92,16 +92,6 @@ def test_a_saved_scorer_is_the_same_scorer(fitted, tmp_path):
     assert loaded.to_bytes() == scorer.to_bytes() == path.read_bytes()
     texts, _ = corpus()
     assert (loaded.predict_proba(texts) == scorer.predict_proba(texts)).all()
-
-
-def test_the_pipeline_can_be_rebuilt(fitted):
-    pipeline, scorer = fitted
-    texts, _ = corpus()
-    rebuilt = pipeline_from_scorer(scorer)
-    np.testing.assert_allclose(
-        rebuilt.predict_proba(texts), pipeline.predict_proba(texts), atol=1e-9
-    )
-    assert (rebuilt.predict(texts) == pipeline.predict(texts)).all()
 
 
 def test_vocabulary_is_listed_whole(fitted):

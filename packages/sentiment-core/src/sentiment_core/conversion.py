@@ -1,10 +1,8 @@
-"""Between a fitted scikit-learn pipeline and the portable scorer, both ways."""
+"""From a fitted scikit-learn pipeline to the portable scorer."""
 
 from typing import Any, Final
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from sentiment_core.cleaning import clean_text
@@ -60,33 +58,3 @@ def scorer_from_pipeline(pipeline: Pipeline) -> LinearScorer:
         max_ngram=vectorizer.ngram_range[1],
         sublinear_tf=vectorizer.sublinear_tf,
     )
-
-
-def pipeline_from_scorer(scorer: LinearScorer) -> Pipeline:
-    """Rebuild a fitted scikit-learn pipeline from a portable scorer.
-
-    Parameters
-    ----------
-    scorer : LinearScorer
-        Any scorer.
-
-    Returns
-    -------
-    Pipeline
-        Steps ``vectorizer`` and ``classifier``; predicts the same probabilities.
-    """
-    terms, idf, coefficients = zip(*scorer.terms(), strict=True)
-    vectorizer = TfidfVectorizer(
-        preprocessor=clean_text,
-        token_pattern=TOKEN_PATTERN,
-        ngram_range=(1, scorer.max_ngram),
-        sublinear_tf=scorer.sublinear_tf,
-        vocabulary={term: column for column, term in enumerate(terms)},
-    )
-    vectorizer.idf_ = np.array(idf)
-    classifier = LogisticRegression()
-    classifier.classes_ = np.array([0, 1])
-    classifier.coef_ = np.array([coefficients])
-    classifier.intercept_ = np.array([scorer.intercept])
-    classifier.n_features_in_ = len(terms)
-    return Pipeline([("vectorizer", vectorizer), ("classifier", classifier)])
