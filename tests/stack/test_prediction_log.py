@@ -5,6 +5,7 @@ import json
 import pytest
 
 from sentiment_core.s3_store import s3_client
+from sentiment_core.store_settings import StoreSettings
 from tests.stack.test_faults import api, version
 from tests.support import eventually
 
@@ -27,7 +28,7 @@ def test_predictions_are_recorded_in_a_bucket_and_survive_its_absence(
         stack.start("s3")
     for name, value in stack.client_environment.items():
         monkeypatch.setenv(name, value)
-    store = s3_client()
+    store = s3_client(StoreSettings())
     listing = store.list_objects_v2(Bucket="data", Prefix=f"log-{model_name}/")
     bodies = [
         store.get_object(Bucket="data", Key=item["Key"])["Body"].read()

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 
-from sentiment_cli.stack.postgres import connect
+from sentiment_cli.stack.database import connect
 from sentiment_core.champion_pointer import ChampionPointer
 from sentiment_core.s3_store import s3_client
+from sentiment_core.store_settings import StoreSettings
 from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 def store(stack, monkeypatch):
     for name, value in stack.client_environment.items():
         monkeypatch.setenv(name, value)
-    client = s3_client()
+    client = s3_client(StoreSettings())
     yield client
     client.close()
 
