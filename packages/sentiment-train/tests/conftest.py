@@ -6,7 +6,8 @@ import pytest
 
 from sentiment_core.model_package import write_package
 from sentiment_core.params import Params, load_params
-from sentiment_core.scorer import END_OF_KEYS, LinearScorer
+from sentiment_core.scorer import LinearScorer
+from sentiment_core.vocabulary import Vocabulary
 from sentiment_train.data.prepare import prepare_dataset
 from sentiment_train.data.sources.package import PackageSource
 from sentiment_train.registry.versions import Registry
@@ -45,8 +46,9 @@ def two_versions(settings, tmp_path):
     mlflow.set_experiment("small")
     registry = Registry("exported")
     for weight in (1.0, 2.0):
+        vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
         scorer = LinearScorer(
-            words=["bad", "good"], keys=np.array([END_OF_KEYS]), idf=np.ones(2),
+            vocabulary=vocabulary, idf=np.ones(2),
             coefficients=np.array([-weight, weight]), intercept=0.0, max_ngram=1,
             sublinear_tf=True,
         )  # fmt: skip
