@@ -9,8 +9,10 @@ import sys
 
 # What only an extra installs. sentiment_core needs numpy alone for scoring.
 NEEDS_EXTRA = {
-    "sentiment_core": {"conversion", "params", "pipeline", "pyfunc"},
-    "sentiment_cli": {"stack.backup", "stack.postgres"},
+    "sentiment_core": {
+        "conversion", "environment", "params", "pipeline", "pyfunc", "store_settings",
+    },
+    "sentiment_cli": {"stack.backup", "stack.database", "stack.postgres"},
 }  # fmt: skip
 
 name = sys.argv[1]
