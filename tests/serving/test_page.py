@@ -313,6 +313,8 @@ def test_on_a_desktop_text_and_answer_stand_side_by_side(page, long_review):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_is_readable(page, scheme):
     def check(*expected):
+        for text in expected:  # an answer may take a moment
+            expect(page.locator("body")).to_contain_text(text)
         contrasts = page.evaluate(CONTRASTS)
         shown = [item["text"].strip() for item in contrasts]
         assert all(any(text in item for item in shown) for text in expected), shown
