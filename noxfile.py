@@ -29,7 +29,7 @@ PARTS = {
               "--ignore=tests/stack/test_prediction_log.py"],
     "serving": ["tests/serving"],
     "rest": ["tests", "--ignore=tests/stack", "--ignore=tests/serving",
-             "--ignore=tests/containers"],
+             "--ignore=tests/containers", "--ignore=tests/chaos"],
 }  # fmt: skip
 # In the order in which they start, two at a time: the longest first.
 LONGEST = (
@@ -163,6 +163,13 @@ def install_browser(session: nox.Session) -> None:
                             external=True, success_codes=[0, 100])  # fmt: skip
     else:
         run(session, "playwright", "install", "chromium")
+
+
+@nox.session(default=False, venv_backend="none")
+def chaos(session: nox.Session) -> None:
+    """Kill, freeze, fill and flood what is real, for twenty minutes: nox -s chaos [-- -k soak]."""
+    sync_workspace(session)
+    run(session, "pytest", "tests/chaos", *session.posargs)
 
 
 @nox.session(venv_backend="none")
