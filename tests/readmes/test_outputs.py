@@ -30,6 +30,7 @@ ELSEWHERE = {
     "pip install sentiment-serve": "nox -s build installs the wheel",
     "sentiment-cli quickstart": "shown in the root README, and compared there",
     "sentiment-cli train --champion": "packages/sentiment-cli/tests/test_commands.py",
+    "sentiment-cli train --challenger": "packages/sentiment-cli/tests/test_commands.py",
     "sentiment-cli doctor": "packages/sentiment-cli/tests/test_commands.py",
 }
 

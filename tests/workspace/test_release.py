@@ -193,7 +193,7 @@ def test_only_the_highest_version_is_latest():
     ("files", "packages"),
     [
         (["packages/sentiment-core/src/x.py"], ["core", "serve", "train", "cli"]),
-        (["packages/sentiment-serve/src/x.py", "README.md"], ["serve"]),
+        (["packages/sentiment-serve/src/x.py", "README.md"], ["serve", "cli"]),
         (["packages/sentiment-train/src/x.py"], ["train", "cli"]),
         (["uv.lock"], ["core", "serve", "train", "cli"]),
         (["tests/stack/test_dvc.py", "docker-compose.yml"], []),

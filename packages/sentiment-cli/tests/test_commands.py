@@ -226,7 +226,7 @@ def test_train_takes_the_data_that_the_parameters_name(cli, tmp_path):
     names = ("data.source", "data.samples", "data.path")
     assert [[info["params"][name] for name in names] for info in versions] == [
         ["package", "60", "data/imdb_sample.csv"],
-        ["csv", "None", "own.csv"],
+        ["csv", "null", "own.csv"],
     ]
     own = (tmp_path / "own.csv").read_bytes()
     (tmp_path / "data/imdb_sample.csv").write_bytes(own)
