@@ -2,13 +2,12 @@
 
 import threading
 import time
-from contextlib import contextmanager
 
 import httpx
-import mlflow
 import pytest
 
-from tests.support import BIN, eventually, free_port, running
+from tests.support import eventually
+from tests.support.stack import api, assert_champion_is_sound, kill_in_the_middle
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -24,18 +23,6 @@ def heal(stack):
     for part in MORTAL:
         if stack.parts[part].popen.poll() is not None:
             stack.start(part)
-
-
-def kill_in_the_middle(stack, part, experiment):
-    """Kill a part at the moment when the training has begun to write to MLflow."""
-    client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
-
-    def writing():
-        found = client.get_experiment_by_name(experiment)
-        return found and client.search_runs([found.experiment_id])
-
-    eventually(writing, 120)
-    stack.kill(part)
 
 
 @pytest.mark.parametrize("part", MORTAL)
@@ -70,29 +57,6 @@ def test_a_training_fails_plainly_if_it_stays_away(stack, heal, champion, model_
     assert_champion_is_sound(stack, model_name)
     # The next training is none the worse for it.
     stack.cli("train", "--champion", "--data-path", "reviews.csv", MODEL_NAME=model_name)
-
-
-def assert_champion_is_sound(stack, model_name):
-    assert stack.cli("predict", "A fine film", "--json", MODEL_NAME=model_name)
-    exported = stack.cli("export-champion", "--json", MODEL_NAME=model_name)["version"]
-    versions = stack.cli("list-versions", "--json", MODEL_NAME=model_name)
-    assert [info["version"] for info in versions if "champion" in info["aliases"]] == [exported]
-
-
-@contextmanager
-def api(stack, model_name, **environment):
-    port = free_port()
-    environment = {
-        **stack.client_environment, "MODEL_NAME": model_name, "MODEL_RELOAD_INTERVAL": "0.5",
-        "PORT": str(port), "SENTIMENT_HOME": str(stack.root / f"api-{port}"), **environment,
-    }  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    log = stack.root / f"api-{port}.log"
-    with (
-        running([BIN / "sentiment-serve"], url, log, ready="/livez", **environment),
-        httpx.Client(base_url=url) as client,
-    ):
-        yield client
 
 
 def version(client):

@@ -17,8 +17,8 @@ from sentiment_cli.stack.supervisor import find_store, procfile, wait_for_parts
 from sentiment_core.errors import DeniedError, NotFoundError, UnreachableError
 from sentiment_core.s3_store import S3Store
 from tests.contracts.object_store import ObjectStoreContract
-from tests.stack.conftest import make_settings
 from tests.support import Process
+from tests.support.stack import make_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from sentiment_cli.stack.supervisor import check_ports
-from tests.stack.conftest import as_variables, make_settings
 from tests.support import BIN, ROOT, eventually
+from tests.support.stack import as_variables, make_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
