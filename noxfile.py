@@ -120,7 +120,7 @@ def quick(session: nox.Session) -> None:
     run(session, "ruff", "check", *PYTHON_SOURCES)
     run(session, "ruff", "format", "--check", *PYTHON_SOURCES)
     run(session, "mypy", *TYPED_SOURCES)
-    run(session, "pytest", "-q", "-m", "not slow", "packages", "tests/workspace",
+    run(session, "pytest", "-q", "-m", "not slow and not chaos", "packages", "tests/workspace",
         *session.posargs)  # fmt: skip
 
 
@@ -147,8 +147,7 @@ def integration(session: nox.Session, part: str) -> None:
     """Test what crosses packages: the workspace's own rules and the whole loop."""
     sync_workspace(session)
     install_browser(session)
-    run(session, "pytest", *PARTS[part], "--cov", report(f"integration-{part}"),
-        *session.posargs, COVERAGE_FILE=f".coverage.integration-{part}")  # fmt: skip
+    run(session, "pytest", *PARTS[part], report(f"integration-{part}"), *session.posargs)
 
 
 def install_browser(session: nox.Session) -> None:
@@ -169,7 +168,8 @@ def install_browser(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """Kill, freeze, fill and flood what is real, for twenty minutes: nox -s chaos [-- -k soak]."""
     sync_workspace(session)
-    run(session, "pytest", "tests/chaos", *session.posargs)
+    run(session, "pytest", "-m", "chaos", "tests/chaos", "tests/stack", "packages",
+        *session.posargs)  # fmt: skip
 
 
 @nox.session(venv_backend="none")

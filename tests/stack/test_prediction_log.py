@@ -7,8 +7,8 @@ import pytest
 from sentiment_core.s3_store import s3_client
 from sentiment_core.store_settings import StoreSettings
 from tests.stack.test_faults import version
-from tests.support.stack import api
 from tests.support import eventually
+from tests.support.stack import api
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

@@ -1,80 +1,79 @@
 """A network between two servers that tests can slow down and break."""
 
-import socket
-import struct
+import asyncio
 import threading
-import time
 from contextlib import suppress
-
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
 class Proxy:
     """Forwards one TCP port to another on loopback; `slow` and `reset` make it a bad network."""
 
     def __init__(self, target_port):
-        self.target_port = target_port
-        self.delay = 0.0
+        self._target_port = target_port
+        self._delay = 0.0
         self._resetting = False
-        self._connections = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._writers = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._server = self._run(asyncio.start_server(self._connect, "127.0.0.1", 0, backlog=512))
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def slow(self, seconds):
         """Let every piece of data wait before it goes on."""
-        self.delay = seconds
+        self._delay = seconds
 
     def reset(self):
         """Break all connections, and each new one, until `heal`."""
         self._resetting = True
-        for connection in list(self._connections):
-            self._break(connection)
+        self._run(self._break_all())
 
     def heal(self):
-        self.delay = 0.0
+        self._delay = 0.0
         self._resetting = False
 
     def close(self):
-        self.reset()
-        self._listener.close()
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
-    def _accept(self):
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._connections.add(client)
-                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+    def _run(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
-    def _connect(self, client):
+    async def _close(self):
+        self._server.close()
+        self._resetting = True
+        await self._break_all()
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks, timeout=10)  # they end with their connections
+
+    async def _break_all(self):
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _connect(self, reader, writer):
+        self._writers.add(writer)
         try:
             if self._resetting:
-                raise ConnectionResetError
-            server = socket.create_connection(("127.0.0.1", self.target_port), timeout=5)
+                return
+            there = await asyncio.open_connection("127.0.0.1", self._target_port)
+            self._writers.add(there[1])
+            try:
+                await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
+            finally:
+                there[1].transport.abort()
+                self._writers.discard(there[1])
         except OSError:
-            self._break(client)
-            return
-        server.settimeout(None)
-        self._connections.add(server)
-        for source, target in ((client, server), (server, client)):
-            threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+            pass
+        finally:
+            writer.transport.abort()
+            self._writers.discard(writer)
 
-    def _pump(self, source, target):
-        try:
-            while data := source.recv(65536):
-                time.sleep(self.delay)
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._break(source)
-            self._break(target)
-        else:
-            self._connections -= {source}
-
-    def _break(self, connection):
-        self._connections.discard(connection)
+    async def _pump(self, reader, writer):
+        while data := await reader.read(65536):
+            await asyncio.sleep(self._delay)
+            writer.write(data)
+            await writer.drain()
         with suppress(OSError):
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            connection.shutdown(socket.SHUT_RDWR)
-        with suppress(OSError):
-            connection.close()
+            writer.write_eof()

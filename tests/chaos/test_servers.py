@@ -1,0 +1,255 @@
+"""Every server of the stack is killed, frozen, starved and cut off while all of it is in use."""
+
+import os
+import random
+import signal
+import time
+from contextlib import ExitStack
+
+import httpx
+import mlflow
+import psutil
+import pytest
+
+from tests.chaos.load import Operator, Predictions
+from tests.chaos.report import Row
+from tests.support import eventually
+from tests.support.stack import PROXIED, api, assert_champion_is_sound
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+FROZEN_SECONDS = 20
+BROKEN_SECONDS = 5
+FULL_SECONDS = 10
+KILLS = 5
+SEED = 13
+
+
+@pytest.fixture(scope="module")
+def model():
+    return "under-fire"
+
+
+@pytest.fixture(scope="module")
+def served(stack, model):
+    """An API of two workers, which follows the registry."""
+    stack.cli("train", "--champion", "--data-path", "reviews.csv", MODEL_NAME=model)
+    with api(stack, model, WORKERS="2") as client:
+        eventually(lambda: client.get("/readyz").status_code == 200, 60)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def impatient():
+    """MLflow's client gives up at once, so that a failed write is seen as one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        yield
+
+
+@pytest.fixture(scope="module")
+def run_writer(stack, impatient):
+    """Writes parameters and artifacts of one run: through MLflow to PostgreSQL and the store."""
+    patch = pytest.MonkeyPatch()
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_S3_ENDPOINT_URL"):
+        patch.setenv(name, stack.client_environment[name])
+    client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
+    run = client.create_run(client.create_experiment("chaos")).info.run_id
+
+    def write(number):
+        client.log_text(run, str(number), f"{number}.txt")
+        client.log_param(run, f"number-{number}", number)
+
+    def read(number):
+        uri = f"runs:/{run}/{number}.txt"
+        return client.get_run(run).data.params.get(f"number-{number}") == str(
+            number
+        ) and mlflow.artifacts.load_text(uri) == str(number)
+
+    yield write, read
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def variable_writer(stack):
+    """Writes variables of Prefect."""
+    url = stack.client_environment["PREFECT_API_URL"] + "/variables"
+    client = httpx.Client(timeout=10)
+    prefix = f"chaos_{os.getpid()}"
+
+    def write(number):
+        body = {"name": f"{prefix}_{number}", "value": number}
+        client.post(f"{url}/", json=body).raise_for_status()
+        time.sleep(0.05)
+
+    def read(number):
+        return client.get(f"{url}/name/{prefix}_{number}").json().get("value") == number
+
+    yield write, read
+    client.close()
+
+
+def kill(stack, part):
+    stack.kill(part)
+    time.sleep(1)
+    stack.parts[part].launch()
+
+
+def freeze(stack, part):
+    stack.freeze(part)
+    time.sleep(FROZEN_SECONDS)
+    stack.thaw(part)
+
+
+def break_network(stack, part):
+    proxy = stack.proxies[part]
+    proxy.slow(0.5)
+    time.sleep(BROKEN_SECONDS)
+    proxy.reset()
+    time.sleep(BROKEN_SECONDS)
+    proxy.heal()
+
+
+def fill_disk(stack, _part):
+    if stack.disk is None:
+        pytest.skip("no file system can be mounted here")
+    filling = stack.disk / "filling"
+    with filling.open("wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * (1 << 24))
+        except OSError:
+            pass
+    time.sleep(FULL_SECONDS)
+    filling.unlink()
+
+
+FAULTS = {"SIGKILL": kill, "SIGSTOP": freeze, "slow, then resetting network": break_network}
+CASES = [
+    *((part, name, fault) for part in PROXIED for name, fault in FAULTS.items()),
+    ("postgres and s3", "full disk", fill_disk),
+]
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "fault"), CASES, ids=lambda case: case if isinstance(case, str) else ""
+)
+def test_nothing_that_was_acknowledged_is_lost(
+    stack, served, run_writer, variable_writer, table, part, name, fault
+):
+    with ExitStack() as context:
+        predictions = context.enter_context(Predictions(served.base_url))
+        operators = [
+            context.enter_context(Operator(*writer)) for writer in (run_writer, variable_writer)
+        ]
+        eventually(lambda: all(operator.acknowledged for operator in operators), 60)
+        fault(stack, part)
+        healed = time.monotonic()
+
+        def well():
+            stack.revive()
+            return (
+                all(operator.last_success > healed for operator in operators)
+                and not served.get("/readyz").json()["degraded"]
+            )
+
+        eventually(well, 300)
+        seconds = time.monotonic() - healed
+    lost = sum(operator.lost() for operator in operators)
+    row = Row(
+        part, name, sum(operator.tried for operator in operators),
+        sum(len(operator.failures) for operator in operators), lost, seconds,
+        predictions.statuses.total(), predictions.statuses.total() - predictions.statuses[200],
+    )  # fmt: skip
+    table.rows.append(row)
+    assert row.tried > row.failed
+    assert row.lost == 0
+    assert set(predictions.statuses) == {200}
+
+
+def api_workers(served):
+    """The processes of the API that answer requests."""
+    port = served.base_url.port
+    (parent,) = {
+        psutil.Process(connection.pid)
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr.port == port
+        and psutil.Process(connection.pid).parent().pid in {os.getpid(), 1}
+    } or {None}
+    return [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["SIGKILL", "SIGSTOP"])
+def test_requests_to_the_other_worker_go_on(served, table, number):
+    with Predictions(served.base_url) as predictions:
+        eventually(lambda: predictions.statuses[200] > 100)
+        for _ in range(KILLS if number == signal.SIGKILL else 1):
+            workers = eventually(lambda: len(found := api_workers(served)) == 2 and found, 60)
+            workers[0].send_signal(number)
+            if number == signal.SIGSTOP:
+                time.sleep(FROZEN_SECONDS)
+                if workers[0].is_running():
+                    workers[0].resume()
+            else:
+                workers[0].wait()
+        ended = time.monotonic()
+        eventually(lambda: len(api_workers(served)) == 2, 60)
+        eventually(lambda: served.get("/readyz").status_code == 200, 60)
+        seconds = time.monotonic() - ended
+    answered = {status: n for status, n in predictions.statuses.items() if isinstance(status, int)}
+    broken = predictions.statuses.total() - sum(answered.values())
+    table.rows.append(
+        Row("API worker", number.name, KILLS, 0, 0, seconds, sum(answered.values()),
+            sum(answered.values()) - answered[200])
+    )  # fmt: skip
+    assert set(answered) == {200}
+    # Connections end with the worker that held them; no client has more than one.
+    assert broken <= 4 * KILLS
+
+
+def test_a_killed_training_leaves_a_sound_champion(stack, served, model, table):
+    moments = random.Random(SEED)
+    arguments = ("train", "--champion", "--data-path", "reviews.csv")
+    with Predictions(served.base_url) as predictions:
+        for _ in range(KILLS):
+            process = stack.popen(*arguments, MODEL_NAME=model)
+            time.sleep(moments.uniform(2, 25))
+            process.kill()
+            process.communicate()
+        ended = time.monotonic()
+        stack.cli(*arguments, MODEL_NAME=model)
+        seconds = time.monotonic() - ended
+        assert_champion_is_sound(stack, model)
+    client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
+    experiments = [
+        found.experiment_id for found in client.search_experiments() if found.name != "chaos"
+    ]
+    running = client.search_runs(experiments, "attributes.status = 'RUNNING'")
+    table.rows.append(
+        Row("training", "SIGKILL", KILLS + 1, KILLS, len(running), seconds,
+            predictions.statuses.total(),
+            predictions.statuses.total() - predictions.statuses[200])
+    )  # fmt: skip
+    assert not running
+    assert set(predictions.statuses) == {200}
+
+
+def test_a_frozen_training_goes_on(stack, served, model, table):
+    with Predictions(served.base_url) as predictions:
+        process = stack.popen("train", "--champion", "--data-path", "reviews.csv", MODEL_NAME=model)
+        time.sleep(8)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(FROZEN_SECONDS)
+        process.send_signal(signal.SIGCONT)
+        thawed = time.monotonic()
+        stdout, stderr = process.communicate(timeout=600)
+        seconds = time.monotonic() - thawed
+    table.rows.append(
+        Row("training", "SIGSTOP", 1, int(process.returncode != 0), 0, seconds,
+            predictions.statuses.total(),
+            predictions.statuses.total() - predictions.statuses[200])
+    )  # fmt: skip
+    assert process.returncode == 0, stdout + stderr
+    assert_champion_is_sound(stack, model)
