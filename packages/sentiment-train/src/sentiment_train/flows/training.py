@@ -74,9 +74,10 @@ def train_sentiment_model(
             challenger = mark_challenger and not (decision and decision.promoted)
             if challenger:
                 with_retries(tasks.mark_challenger, settings)(version, settings)
-        if settings.model_export_uri and decision and decision.verdict != "kept":
-            exporting = with_retries(tasks.export_new_champion, settings)
-            exporting(open_store(settings.model_export_uri, StoreSettings()), settings)
+            if settings.model_export_uri:
+                # Also after a run that moved nothing: the export of another may have failed.
+                exporting = with_retries(tasks.export_champion, settings)
+                exporting(open_store(settings.model_export_uri, StoreSettings()), settings)
     return TrainingResult(
         run_id=logged.run_id,
         metrics=scores.evaluation.metrics(),
