@@ -32,7 +32,7 @@ def plans(draw):
         freezes=draw(
             st.dictionaries(
                 st.integers(0, actors),
-                st.tuples(st.integers(1, 14), st.sampled_from([0.5, 9.0, 25.0, 45.0])),
+                st.tuples(st.integers(1, 14), st.sampled_from([0.5, 9.0, 19.0, 45.0])),
                 max_size=2,
             )
         ),
@@ -61,3 +61,14 @@ def test_a_death_between_any_two_calls_is_repaired_by_the_next_command():
             play(Plan(scores, history, ("3",), deaths={0: step}))
             play(Plan(scores, history, (), rollbacks=1, deaths={0: step}))
             play(Plan(scores, history, (), crowned_by_hand=("3",), deaths={0: step}))
+
+
+def test_a_holder_that_freezes_at_any_call_does_not_undo_what_others_did_meanwhile():
+    scores = {"1": 0.5, "2": 0.7, "3": 0.9}
+    for seconds in (9.0, 19.0, 25.0, 45.0):
+        for step in range(1, 14):
+            freezes = {0: (step, seconds)}
+            record, _ = play(Plan(scores, ("1",), ("2", "3"), freezes=freezes))
+            assert record.aliases["champion"] == "3"
+            play(Plan(scores, ("1", "2"), ("3",), rollbacks=1, freezes=freezes))
+            play(Plan(scores, ("1", "2"), ("3",), rollbacks=1, freezes={1: (step, seconds)}))
