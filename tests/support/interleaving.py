@@ -144,11 +144,11 @@ class _Clock:
     def now(self):
         return self._world.time
 
-    def pause(self, seconds):
+    def pause(self, _seconds):
         self._actor.wakes = self._world.time + _PAUSE_SECONDS
         self._world.hand_over(self._actor)
 
-    def every(self, seconds, call):
+    def every(self, _seconds, _call):
         return lambda: None
 
 
@@ -182,7 +182,7 @@ class SkippingClock:
     def pause(self, seconds):
         self.time += seconds
 
-    def every(self, seconds, call):
+    def every(self, _seconds, _call):
         return lambda: None
 
 

@@ -142,12 +142,12 @@ def set_alias(
 ) -> None:
     """Make an alias name a version; `champion` only if the version's model can be served."""
     settings = _configure()
-    registry = open_registry(model_name, settings)
+    registry, store = open_registry(model_name, settings), _export_store(settings)
     number = registry.resolve(version).version
     if alias == CHAMPION:
         registry.load(number)
     registry.set_alias(alias, number)
-    _keep_exported(registry, settings)
+    _keep_exported(registry, store)
     if as_json:
         print_json({"name": registry.name, "alias": alias, "version": number})
     else:
@@ -159,9 +159,9 @@ def delete_alias(
 ) -> None:
     """Remove an alias; the version stays."""
     settings = _configure()
-    registry = open_registry(model_name, settings)
+    registry, store = open_registry(model_name, settings), _export_store(settings)
     registry.delete_alias(alias)
-    _keep_exported(registry, settings)
+    _keep_exported(registry, store)
     if as_json:
         print_json({"name": registry.name, "alias": alias, "deleted": True})
     else:
@@ -175,9 +175,9 @@ def rollback(model_name: ModelNameOption = None, as_json: JsonOption = False) ->
     `sentiment-cli set-alias --alias champion --version N`.
     """
     settings = _configure()
-    registry = open_registry(model_name, settings)
+    registry, store = open_registry(model_name, settings), _export_store(settings)
     done = registry.roll_back()
-    _keep_exported(registry, settings)
+    _keep_exported(registry, store)
     if as_json:
         print_json({"name": registry.name, **asdict(done)})
         return
@@ -222,11 +222,16 @@ def export_champion(
         typer.echo(f"{registry.name} version {version} is exported to {target}")
 
 
-def _keep_exported(registry: "Registry", settings: "TrainSettings") -> None:
-    if settings.model_export_uri:
+def _export_store(settings: "TrainSettings") -> "ObjectStore | None":
+    """Open the place that follows the champion, before anything moves."""
+    return _open(settings.model_export_uri) if settings.model_export_uri else None
+
+
+def _keep_exported(registry: "Registry", store: "ObjectStore | None") -> None:
+    if store is not None:
         from sentiment_train.registry.export import keep_exported
 
-        keep_exported(registry, _open(settings.model_export_uri))
+        keep_exported(registry, store)
 
 
 def _open(target: str) -> "ObjectStore":

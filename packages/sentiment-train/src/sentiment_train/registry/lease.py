@@ -174,7 +174,7 @@ class Lease:
             "beat": 0,
         }
         self._renewed = -math.inf
-        self._seen: dict[str, tuple[str, float]] = {}
+        self._seen: dict[tuple[str, str], float] = {}
         self._end_beats: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
@@ -263,22 +263,18 @@ class Lease:
         asked = self._clock.now()
         tags = self._record.read().tags
         answered = self._clock.now()
-        values = {
-            key: value
-            for key, value in tags.items()
-            if key.startswith(LEASE_TAG) and key != self._tag
-        }
-        self._seen = {
-            key: self._seen[key]
-            if self._seen.get(key, ("", 0.0))[0] == value
-            else (value, answered)
-            for key, value in values.items()
-        }
+        flags = [
+            (tag, value)
+            for tag, value in sorted(tags.items())
+            if tag.startswith(LEASE_TAG) and tag != self._tag
+        ]
+        # When each was first seen as it is now.
+        self._seen = {flag: self._seen.get(flag, answered) for flag in flags}
         living = []
-        for key, value in sorted(values.items()):
+        for (tag, value), first_seen in self._seen.items():
             flag = _read_flag(value, self._terms.seconds)
-            if asked - self._seen[key][1] >= flag.seconds:
-                self._record.delete_tag(key)
+            if asked - first_seen >= flag.seconds:
+                self._record.delete_tag(tag)
             else:
                 living.append(flag)
         return living
