@@ -4,9 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import mlflow
 import pytest
 
+from sentiment_core.errors import ScorerError
 from sentiment_core.params import load_params
+from sentiment_train.registry.lease import LEASE_TAG
+from sentiment_train.registry.model_record import MlflowRecord
+from sentiment_train.registry.versions import Registry
 from tests.support.training import copy_home
 
 pytestmark = [
@@ -115,13 +120,86 @@ def test_aliases_move_and_go(trained):
     assert trained("model-info", "previous", "--json")["version"] == "2"
 
 
-def test_rollback_exchanges_champion_and_previous(trained):
+def test_a_rollback_walks_back_and_says_where_it_is(trained):
+    trained("set-alias", "--version", "1", "--alias", "champion")
+    text = trained("rollback").stdout
+    assert "version 2 again (it was 1); 1 earlier champion is left" in text
     assert trained("rollback", "--json") == {
         "name": "sentiment-classifier",
         "former": "2",
         "champion": "1",
+        "earlier": 0,
+        "passed_over": [],
     }
-    assert "version 2 again (it was 1)" in trained("rollback").stdout
+    result = trained("rollback", exit_code=1)
+    assert "no previous champion to roll back to" in result.stderr
+    assert "set-alias --alias champion" in result.stderr
+
+
+def test_a_rollback_passes_over_a_damaged_champion(trained, monkeypatch):
+    trained("set-alias", "--version", "1", "--alias", "champion")
+    load = Registry.load
+
+    def damaged(registry, version):
+        if version == "2":
+            raise ScorerError("The scorer file is damaged.")
+        return load(registry, version)
+
+    monkeypatch.setattr(Registry, "load", damaged)
+    text = trained("rollback").stdout
+    assert "version 1 again (it was 1); no earlier champion is left" in text
+    assert "Passed over, as they cannot serve: version 2" in text
+
+
+@pytest.mark.parametrize("reference", ["trial", "@trial", "1"])
+def test_an_alias_is_set_to_what_another_alias_names(trained, reference):
+    trained("set-alias", "--version", "1", "--alias", "trial")
+    moved = trained("set-alias", "--version", reference, "--alias", "champion", "--json")
+    assert moved["version"] == "1"
+    assert trained("model-info", "--json")["version"] == "1"
+
+
+def test_every_command_that_may_move_the_champion_makes_up_for_a_failed_export(
+    trained, monkeypatch, tmp_path
+):
+    target = tmp_path / "exported"
+    monkeypatch.setenv("MODEL_EXPORT_URI", str(target))
+
+    def exported():
+        return json.loads((target / "sentiment-classifier/champion.json").read_text())["version"]
+
+    def diagnosis():
+        return next(check for check in trained("doctor", "--json") if check["name"] == "export")
+
+    report = trained("doctor", "--json", exit_code=1)
+    (behind,) = [check for check in report if check["status"] == "failed"]
+    assert behind["name"] == "export"
+    assert behind["advice"] == "Run `sentiment-cli export-champion`."
+    target.write_text("no folder")
+    result = trained("set-alias", "--version", "1", "--alias", "champion", exit_code=1)
+    assert "stays what it is" in result.stderr
+    assert "export-champion" in result.stderr
+    assert trained("model-info", "--json")["version"] == "1"
+    target.unlink()
+    trained("set-alias", "--version", "2", "--alias", "trial")  # any change of an alias
+    assert exported() == "1"
+    assert diagnosis()["status"] == "ok"
+    trained("rollback")
+    assert exported() == "2"
+    trained("delete-alias", "--alias", "trial")
+    assert exported() == "2"
+
+
+def test_a_waiting_command_says_for_whom_it_waits(trained, monkeypatch):
+    record = MlflowRecord("sentiment-classifier", mlflow.MlflowClient())
+    flag = {"holder": "promotion of version 9", "since": "yesterday", "seconds": 3.0}
+    record.set_tag(f"{LEASE_TAG}dead", json.dumps(flag))
+    result = trained("set-alias", "--version", "1", "--alias", "trial")
+    assert "Waiting for the promotion of version 9, since yesterday" in result.stderr
+    monkeypatch.setenv("PROMOTION_WAIT_SECONDS", "0")
+    record.set_tag(f"{LEASE_TAG}dead", json.dumps(flag))
+    result = trained("set-alias", "--version", "1", "--alias", "trial", exit_code=1)
+    assert "is being changed: promotion of version 9" in result.stderr
 
 
 def test_predictions_are_made_and_explained(trained):

@@ -34,6 +34,8 @@ def test_a_decision_comes_back_from_its_tags():
     tags = {f"promotion.{name}": str(v) for name, v in asdict(first).items() if v is not None}
     assert read_decision(tags) == first
     assert read_decision({"promotion.claimed_at": "x"}) is None
+    superseded = {"promotion.verdict": "superseded", "promotion.reason": "x"}  # up to 0.1.0
+    assert read_decision({**superseded, "promotion.metric": "f1"}).verdict == "kept"
 
 
 def test_a_request_holds_just_the_parameters_of_the_flow(params):

@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
+from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import (
     AliasNotSetError,
     DataError,
@@ -29,16 +30,14 @@ from sentiment_core.errors import (
     InputError,
     NotFoundError,
     NotReadyError,
-    ScorerError,
+    SentimentError,
     UnreachableError,
 )
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
-from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
-from sentiment_train.registry import promotion
-from sentiment_train.registry.comparison import HeldOutComparison
+from sentiment_train.registry.lease import LeaseLostError
 from sentiment_train.registry.versions import Registry
 from tests.support.training import copy_home
 
@@ -109,11 +108,12 @@ def test_a_challenger_stays_until_it_is_promoted_itself(train, registry, weak_pa
     registry.roll_back()
     assert registry.aliases()[CHALLENGER] == marked.model_version
 
-    registry.make_challenger(strong.model_version)
-    registry.roll_back()  # to the version that is the challenger
-    assert registry.aliases()[CHALLENGER] == strong.model_version
+    registry.make_champion(strong.model_version)
     registry.make_challenger(weak.model_version)
-    registry.make_champion(weak.model_version)
+    registry.roll_back()  # to the version that is the challenger
+    assert registry.aliases()[CHALLENGER] == weak.model_version
+    registry.make_challenger(strong.model_version)
+    registry.make_champion(strong.model_version)
     assert CHALLENGER not in registry.aliases()
 
 
@@ -150,10 +150,9 @@ def test_a_better_model_wins_and_can_be_rolled_back(train, registry, weak_params
     assert strong.decision.promoted
     assert registry.aliases() == {CHAMPION: strong.model_version, PREVIOUS: weak.model_version}
 
-    assert registry.roll_back() == (strong.model_version, weak.model_version)
-    assert registry.aliases() == {CHAMPION: weak.model_version, PREVIOUS: strong.model_version}
-    registry.roll_back()
-    assert registry.champion() == strong.model_version
+    done = registry.roll_back()
+    assert (done.former, done.champion) == (strong.model_version, weak.model_version)
+    assert registry.aliases() == {CHAMPION: weak.model_version}
 
 
 def test_a_crash_between_registration_and_promotion_leaves_the_old_champion(
@@ -283,7 +282,7 @@ def test_a_champion_that_cannot_be_read_does_not_block_and_is_reported(
     assert "version 1 cannot be read" in second.decision.reason
     assert "damaged" in second.decision.reason
 
-    with pytest.raises(ScorerError, match="damaged"):
+    with pytest.raises(NotReadyError, match="damaged"):
         registry.roll_back()
     assert registry.champion() == second.model_version
 
@@ -433,25 +432,35 @@ def test_rows_that_the_champion_was_trained_on_do_not_count_in_silence(
     assert remark in result.decision.reason
 
 
-def test_promotions_at_once_leave_the_best_of_them(train, registry, weak_params, monkeypatch):
-    """The worse one decides first, but moves the alias after the better one has finished."""
-    weak = train(weak_params, promote=False)
-    make_champion, late = Registry.make_champion, []
+def test_an_export_that_failed_fails_the_run_and_the_next_run_makes_up_for_it(
+    train, registry, weak_params, settings, tmp_path, monkeypatch
+):
+    target = tmp_path / "exported"
+    monkeypatch.setenv("MODEL_EXPORT_URI", str(target))
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[]")
+    target.write_text("a file in the place of the folder")
+    with pytest.raises(SentimentError, match="is not exported to .*export-champion"):
+        train(anew=True)
+    assert registry.champion() == "1"
+    target.unlink()
+    kept = train(weak_params)
+    assert kept.decision.verdict == "kept"
+    pointer = ChampionPointer.from_json((target / registry.name / POINTER_FILE).read_bytes())
+    assert pointer.version == "1"
 
-    def strong_comes_first(registry, version):
-        if not late:
-            late.append("training")
-            late.append(train(anew=True))
-        make_champion(registry, version)
 
-    monkeypatch.setattr(Registry, "make_champion", strong_comes_first)
-    model = registry.load(weak.model_version)
-    texts, labels = ["a great film"] * 40 + ["an awful film"] * 40, [1] * 40 + [0] * 40
-    held_out = pd.DataFrame({"text": texts, "label": labels})
-    comparison = HeldOutComparison(
-        registry, model.scorer, held_out, text_fingerprints(texts), "log_loss"
-    )
-    decision = promotion.promote(registry, weak.model_version, comparison)
-    strong = late[1]
-    assert decision.verdict == "superseded"
-    assert registry.champion() == strong.model_version
+def test_a_lease_that_was_lost_and_a_champion_that_cannot_be_read_are_retried(
+    train, registry, monkeypatch
+):
+    monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[0.01, 0.01]")
+    promote, failures = tasks.promote, [LeaseLostError("held up"), UnreachableError("no answer")]
+
+    def flaky(*arguments):
+        if failures:
+            raise failures.pop()
+        return promote(*arguments)
+
+    monkeypatch.setattr(tasks, "promote", flaky)
+    assert train(anew=True).decision.promoted
+    assert not failures
+    assert registry.champion() == "1"

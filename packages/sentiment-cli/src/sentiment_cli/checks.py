@@ -44,6 +44,8 @@ def run_checks(
         lambda: _prefect(settings),
         lambda: _champion(settings),
     ]
+    if settings.model_export_uri:
+        checks.append(lambda: _export(settings, store))
     return [*(check() for check in checks), *_local_stack()]
 
 
@@ -190,3 +192,20 @@ def _champion(settings: TrainSettings) -> CheckResult:
         detail = (str(error) or type(error).__name__).splitlines()[0]
         return CheckResult("champion", "failed", f"{name}: {detail}")
     return CheckResult("champion", "ok", f"{name} is version {version}, and its model is sound")
+
+
+def _export(settings: TrainSettings, store: "StoreSettings") -> CheckResult:
+    """Compare the champion with what consumers without MLflow are told."""
+    from sentiment_core.stores import open_store
+    from sentiment_train.registry.export import is_behind
+    from sentiment_train.registry.versions import Registry
+
+    place = str(settings.model_export_uri)
+    try:
+        behind = is_behind(Registry(settings.model_name), open_store(place, store))
+    except SentimentError as error:
+        return CheckResult("export", "failed", f"{place}: {error}")
+    if behind:
+        detail = f"{place} does not hold the champion of {settings.model_name}"
+        return CheckResult("export", "failed", detail, "Run `sentiment-cli export-champion`.")
+    return CheckResult("export", "ok", f"{place} has what it should have")

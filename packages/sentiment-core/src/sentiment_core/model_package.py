@@ -111,7 +111,7 @@ def load_package(folder: Path) -> ModelPackage:
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ModelPackageError(f"Cannot read the manifest {path}: {error.strerror}.") from error
     except ValueError as error:
         raise ModelPackageError(f"The manifest {path} is malformed ({error}).") from error

@@ -352,7 +352,7 @@ class LinearScorer:
         """
         try:
             return cls.from_bytes(path.read_bytes())
-        except OSError as error:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise ScorerError(f"Cannot read the scorer file {path}: {error.strerror}.") from error
         except ScorerError as error:
             raise ScorerError(f"The scorer file {path} is {error}.") from error

@@ -7,7 +7,7 @@ import pydantic.dataclasses
 
 from sentiment_core.params import MetricName
 
-Verdict = Literal["promoted", "kept", "superseded"]
+Verdict = Literal["promoted", "kept"]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Where things are: read from the environment, never from the code."""
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field, NonNegativeFloat, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,8 @@ from sentiment_core.registry_names import (
     DEFAULT_MODEL_NAME,
     embedded_tracking_uri,
 )
+
+PROMOTION_WAIT_SECONDS: Final = 300.0
 
 
 class TrainSettings(BaseSettings):
@@ -45,7 +48,7 @@ class TrainSettings(BaseSettings):
 
     model_export_uri: str | None = Field(
         default=None,
-        description="Where each new champion is exported to, for consumers without MLflow: "
+        description="Where the champion is exported to, for consumers without MLflow: "
         "s3://bucket/prefix or a folder; unset: nowhere.",
     )
     train_retry_delay_seconds: tuple[NonNegativeFloat, ...] = Field(
@@ -53,6 +56,10 @@ class TrainSettings(BaseSettings):
         max_length=50,  # Prefect takes no more
         description="Waits before the repetitions of a task whose server does not answer, as JSON: "
         "one repetition for each, none for [].",
+    )
+    promotion_wait_seconds: NonNegativeFloat = Field(
+        default=PROMOTION_WAIT_SECONDS,
+        description="How long a promotion, rollback, alias move or export waits for another one.",
     )
 
     @property

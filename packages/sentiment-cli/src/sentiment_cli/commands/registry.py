@@ -1,5 +1,6 @@
 """Commands on registered versions: list, show, compare, move aliases, roll back."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from sentiment_core.errors import NotReadyError
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
+    from sentiment_core.object_store import ObjectStore
     from sentiment_train.registry.versions import Registry, VersionInfo
     from sentiment_train.settings import TrainSettings
 
@@ -26,10 +28,15 @@ def open_registry(model_name: str | None, settings: "TrainSettings | None" = Non
 
     This process is then configured for its server. Settings that are not given are read.
     """
+    from sentiment_train.registry.lease import LeaseTerms
     from sentiment_train.registry.versions import Registry
 
     settings = settings or _configure()
-    return Registry(model_name or settings.model_name)
+    return Registry(
+        model_name or settings.model_name,
+        LeaseTerms(wait_seconds=settings.promotion_wait_seconds),
+        say=lambda text: typer.echo(text, err=True),
+    )
 
 
 def list_versions(model_name: ModelNameOption = None, as_json: JsonOption = False) -> None:
@@ -126,33 +133,35 @@ def compare(
 
 
 def set_alias(
-    version: Annotated[str, typer.Option("--version", help="Version to name.")],
+    version: Annotated[
+        str, typer.Option("--version", help="Version to name: 3, or an alias: challenger.")
+    ],
     alias: AliasOption,
     model_name: ModelNameOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an alias name a version; `champion` only if the version's model can be served."""
     settings = _configure()
-    registry = open_registry(model_name, settings)
-    registry.resolve(version)
+    registry, store = open_registry(model_name, settings), _export_store(settings)
+    number = registry.resolve(version).version
     if alias == CHAMPION:
-        registry.load(version)
-        registry.make_champion(version)
-        _export(registry, settings)
-    else:
-        registry.set_alias(alias, version)
+        registry.load(number)
+    registry.set_alias(alias, number)
+    _keep_exported(registry, store)
     if as_json:
-        print_json({"name": registry.name, "alias": alias, "version": version})
+        print_json({"name": registry.name, "alias": alias, "version": number})
     else:
-        typer.echo(f"{registry.name}@{alias} is version {version} now")
+        typer.echo(f"{registry.name}@{alias} is version {number} now")
 
 
 def delete_alias(
     alias: AliasOption, model_name: ModelNameOption = None, as_json: JsonOption = False
 ) -> None:
     """Remove an alias; the version stays."""
-    registry = open_registry(model_name)
+    settings = _configure()
+    registry, store = open_registry(model_name, settings), _export_store(settings)
     registry.delete_alias(alias)
+    _keep_exported(registry, store)
     if as_json:
         print_json({"name": registry.name, "alias": alias, "deleted": True})
     else:
@@ -160,15 +169,26 @@ def delete_alias(
 
 
 def rollback(model_name: ModelNameOption = None, as_json: JsonOption = False) -> None:
-    """Make the previous champion the champion again; the two change places."""
+    """Make the champion before this one the champion again, each time one step further back.
+
+    Champions whose model is damaged or gone are passed over. To go forward again, name the version:
+    `sentiment-cli set-alias --alias champion --version N`.
+    """
     settings = _configure()
-    registry = open_registry(model_name, settings)
-    former, restored = registry.roll_back()
-    _export(registry, settings)
+    registry, store = open_registry(model_name, settings), _export_store(settings)
+    done = registry.roll_back()
+    _keep_exported(registry, store)
     if as_json:
-        print_json({"name": registry.name, "former": former, "champion": restored})
-    else:
-        typer.echo(f"{registry.name}@champion is version {restored} again (it was {former})")
+        print_json({"name": registry.name, **asdict(done)})
+        return
+    was = f"it was {done.former}" if done.former else "there was none"
+    left = {0: "no earlier champion is left", 1: "1 earlier champion is left"}
+    typer.echo(
+        f"{registry.name}@champion is version {done.champion} again ({was}); "
+        f"{left.get(done.earlier, f'{done.earlier} earlier champions are left')}"
+    )
+    if done.passed_over:
+        typer.echo(f"Passed over, as they cannot serve: version {', '.join(done.passed_over)}")
 
 
 def export_champion(
@@ -179,13 +199,18 @@ def export_champion(
     model_name: ModelNameOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Export the champion for consumers without MLflow; promotions do it by themselves."""
+    """Export the champion for consumers without MLflow.
+
+    With MODEL_EXPORT_URI, trainings and changes of aliases do it by themselves.
+    """
+    from sentiment_train.registry.export import export_champion as export
+
     settings = _configure()
     target = target or settings.model_export_uri
     if target is None:
         raise typer.BadParameter("Name a place with --to, or set MODEL_EXPORT_URI.")
     registry = open_registry(model_name, settings)
-    version = _export_to(registry, target)
+    version = export(registry, _open(target))
     if version is None:
         raise NotReadyError(
             f"{registry.name} has no champion to export: make one with "
@@ -197,17 +222,23 @@ def export_champion(
         typer.echo(f"{registry.name} version {version} is exported to {target}")
 
 
-def _export(registry: "Registry", settings: "TrainSettings") -> None:
-    if settings.model_export_uri:
-        _export_to(registry, settings.model_export_uri)
+def _export_store(settings: "TrainSettings") -> "ObjectStore | None":
+    """Open the place that follows the champion, before anything moves."""
+    return _open(settings.model_export_uri) if settings.model_export_uri else None
 
 
-def _export_to(registry: "Registry", target: str) -> str | None:
+def _keep_exported(registry: "Registry", store: "ObjectStore | None") -> None:
+    if store is not None:
+        from sentiment_train.registry.export import keep_exported
+
+        keep_exported(registry, store)
+
+
+def _open(target: str) -> "ObjectStore":
     from sentiment_core.store_settings import StoreSettings
     from sentiment_core.stores import open_store
-    from sentiment_train.registry.export import export_champion
 
-    return export_champion(registry, open_store(target, StoreSettings()))
+    return open_store(target, StoreSettings())
 
 
 def _when(milliseconds: int) -> str:

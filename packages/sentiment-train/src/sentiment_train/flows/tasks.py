@@ -27,10 +27,10 @@ from sentiment_train.model.card import markdown_table, rounded
 from sentiment_train.model.curves import HeldOutScores, write_curves
 from sentiment_train.model.fitting import fit_scorer
 from sentiment_train.registry.comparison import HeldOutComparison
-from sentiment_train.registry.export import export_champion
+from sentiment_train.registry.export import keep_exported
 from sentiment_train.registry.promotion import promote
 from sentiment_train.registry.run_log import TrainedModel, log_training
-from sentiment_train.registry.versions import Registry
+from sentiment_train.registry.versions import configured_registry
 from sentiment_train.results import Decision, LoggedModel
 from sentiment_train.running.steps import Step, begin
 from sentiment_train.settings import TrainSettings
@@ -131,7 +131,7 @@ def log_mlflow(model: TrainedModel, settings: TrainSettings) -> LoggedModel:
 def register_model(model: LoggedModel, settings: TrainSettings) -> str:
     """Register the logged model as a new version."""
     begin(Step.REGISTER)
-    version = Registry(settings.model_name).register(model)
+    version = configured_registry(settings).register(model)
     logger.info("Registered as version %s of %s", version, settings.model_name)
     return version
 
@@ -140,7 +140,7 @@ def register_model(model: LoggedModel, settings: TrainSettings) -> str:
 def promote_champion(version: str, model: TrainedModel, settings: TrainSettings) -> Decision:
     """Let the better model serve."""
     begin(Step.PROMOTE)
-    registry = Registry(settings.model_name)
+    registry = configured_registry(settings)
     # What will serve is what the store gives back, not what is in memory.
     scorer = registry.load(version).scorer
     held_out = HeldOutComparison(
@@ -158,15 +158,18 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
 def mark_challenger(version: str, settings: TrainSettings) -> None:
     """Name the version as the candidate to try beside the champion."""
     begin(Step.MARK)
-    former = Registry(settings.model_name).make_challenger(version)
+    former = configured_registry(settings).make_challenger(version)
     remark = f" (it was version {former})" if former else ""
     logger.info("Version %s is the challenger%s", version, remark)
 
 
 @task(name="export-champion", **_REMOTE)
-def export_new_champion(store: ObjectStore, settings: TrainSettings) -> str | None:
-    """Export the champion for consumers without MLflow."""
+def export_champion(store: ObjectStore, settings: TrainSettings) -> str | None:
+    """Export the champion for consumers without MLflow, unless they have it already."""
     begin(Step.EXPORT)
-    version = export_champion(Registry(settings.model_name), store)
-    logger.info("Exported version %s to %s", version, store.uri)
+    version = keep_exported(configured_registry(settings), store)
+    if version:
+        logger.info("Exported version %s to %s", version, store.uri)
+    else:
+        logger.info("%s has the champion already", store.uri)
     return version

@@ -55,6 +55,8 @@ def train_sentiment_model(
     settings = configure_runtime()
     params = params or load_params(Path("params.yaml"))
     path = Path(data_path) if data_path else None
+    export_uri = settings.model_export_uri
+    store = open_store(export_uri, StoreSettings()) if export_uri else None
     with sent_to_prefect():
         data, data_report = tasks.load_data(path, params, settings)
         split = tasks.split_data(data, params)
@@ -74,9 +76,9 @@ def train_sentiment_model(
             challenger = mark_challenger and not (decision and decision.promoted)
             if challenger:
                 with_retries(tasks.mark_challenger, settings)(version, settings)
-        if settings.model_export_uri and decision and decision.verdict != "kept":
-            exporting = with_retries(tasks.export_new_champion, settings)
-            exporting(open_store(settings.model_export_uri, StoreSettings()), settings)
+            if store:
+                # Also after a run that moved nothing: the export of another may have failed.
+                with_retries(tasks.export_champion, settings)(store, settings)
     return TrainingResult(
         run_id=logged.run_id,
         metrics=scores.evaluation.metrics(),

@@ -1,30 +1,22 @@
 """Compares a candidate with registered versions on the candidate's held-out rows."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sentiment_core.errors import NotFoundError, ScorerError
 from sentiment_core.model_package import load_package
 from sentiment_core.params import MetricName
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import evaluate
+from sentiment_train.registry.decision import Comparison
+from sentiment_train.registry.mlflow_errors import PROVEN_BAD
 from sentiment_train.registry.training_rows import read_training_rows
 from sentiment_train.registry.versions import Registry
 
 _MIN_FAIR_ROWS: Final = 50
-
-
-class Comparison(NamedTuple):
-    """A candidate and a rival on the same rows."""
-
-    version: str
-    candidate_score: float
-    rival_score: float | None
-    reason: str
 
 
 class HeldOutComparison:
@@ -67,7 +59,13 @@ class HeldOutComparison:
         return self._score(self._candidate, np.ones(len(self._labels), dtype=bool))
 
     def compare(self, version: str) -> Comparison:
-        """Compare the candidate with a version; a version that cannot be read has no score."""
+        """Compare the candidate with a version; one whose model is damaged or gone has no score.
+
+        Raises
+        ------
+        SentimentError
+            If the version cannot be read, which says nothing of its model.
+        """
         if version not in self._compared:
             self._compared[version] = self._compare(version)
         return self._compared[version]
@@ -77,7 +75,7 @@ class HeldOutComparison:
             with self._registry.package(version) as folder:
                 scorer = load_package(folder).scorer
                 trained_on = read_training_rows(folder)
-        except (ScorerError, NotFoundError) as error:
+        except PROVEN_BAD as error:
             reason = f"version {version} cannot be read ({error})"
             return Comparison(version, self.candidate_score(), None, reason)
         rows, remark = self._fair_rows(trained_on)

@@ -1,8 +1,10 @@
 """What MLflow's errors mean here: the one place that looks at its codes."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import mlflow
@@ -15,6 +17,7 @@ from sentiment_core.errors import (
     InputError,
     NotFoundError,
     RefusedError,
+    ScorerError,
     SentimentError,
     SettingsError,
     UnreachableError,
@@ -49,13 +52,16 @@ MLFLOW_ERRORS: Final[dict[str, type[SentimentError]]] = {
 """By MLflow's error code; any other code is a refusal. A server that cannot be reached at all, and
 a database that fails, are INTERNAL_ERROR to MLflow."""
 
+PROVEN_BAD: Final = (ScorerError, NotFoundError)
+"""What says that the package of a version is damaged, foreign or gone. Every other error says
+nothing of it: another try may find it sound."""
+
 _ADVICE: Final[dict[type[SentimentError], str]] = {
     DeniedError: "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
     UnreachableError: "Run `sentiment-cli doctor` to see what is down.",
     RefusedError: "Check MLFLOW_TRACKING_URI.",
 }
 _MAX_DETAIL: Final = 300
-_NOT_WRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 @contextmanager
@@ -86,8 +92,8 @@ def _map(error: Exception) -> SentimentError | None:
             f"MLFLOW_TRACKING_URI={mlflow.get_tracking_uri()} is no address of an MLflow server: "
             "begin it with http://."
         )
-    if isinstance(error, MlflowException | SQLAlchemyError) and _is_not_writable(error):
-        database = mlflow.get_tracking_uri().removeprefix("sqlite:///")
+    database = mlflow.get_tracking_uri().removeprefix("sqlite:///")
+    if isinstance(error, MlflowException | SQLAlchemyError) and _is_not_writable(error, database):
         return DeniedError(
             f"Cannot write to the database {database}: set SENTIMENT_HOME to a folder that you "
             "may write to, or MLFLOW_TRACKING_URI to a server."
@@ -105,10 +111,14 @@ def _map(error: Exception) -> SentimentError | None:
     return None
 
 
-def _is_not_writable(error: BaseException | None) -> bool:
+def _is_not_writable(error: BaseException | None, database: str) -> bool:
     while error is not None:
         if isinstance(error, sqlite3.OperationalError):
-            return error.sqlite_errorcode & 0xFF in _NOT_WRITABLE  # the rest tells the variant
+            code = error.sqlite_errorcode & 0xFF  # the rest tells the variant
+            # What cannot be opened may be opened by a later try, if too many files are open.
+            return code == sqlite3.SQLITE_READONLY or (
+                code == sqlite3.SQLITE_CANTOPEN and not os.access(Path(database).parent, os.W_OK)
+            )
         error = error.__cause__ or error.__context__
     return False
 

@@ -21,9 +21,14 @@ def read_training_rows(package: Path) -> NDArray[np.uint64] | None:
     """Read the fingerprints of the reviews that a model was trained on.
 
     They are None if they are not known.
+
+    Raises
+    ------
+    OSError
+        If they are there and cannot be read.
     """
     try:
         rows: NDArray[np.uint64] = np.load(package / TRAINING_ROWS_FILE, allow_pickle=False)
-    except (OSError, ValueError):
+    except (FileNotFoundError, EOFError, ValueError):
         return None
     return rows

@@ -1,11 +1,11 @@
 """The model registry: versions, aliases, and the packages behind them."""
 
+import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePosixPath
 
 import mlflow
 from mlflow import MlflowClient
@@ -17,8 +17,10 @@ from sentiment_core.errors import (
     InputError,
     NotFoundError,
     NotReadyError,
+    SentimentError,
+    UnreachableError,
 )
-from sentiment_core.model_package import ModelPackage, load_package
+from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE, ModelPackage, load_package
 from sentiment_core.registry_names import (
     CHALLENGER,
     CHAMPION,
@@ -26,10 +28,16 @@ from sentiment_core.registry_names import (
     PREVIOUS,
     SCORER_DIGEST_TAG,
 )
+from sentiment_train.registry.authority import Authority
+from sentiment_train.registry.decision import SetAlias, crown, drop
+from sentiment_train.registry.lease import LeaseTerms
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
+from sentiment_train.registry.model_record import MlflowRecord
+from sentiment_train.registry.rollback import Rollback, roll_back
 from sentiment_train.results import LoggedModel
+from sentiment_train.settings import TrainSettings
 
-_PAGE: Final = 1000
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,14 +65,31 @@ class RunRecord:
 class Registry:
     """One registered model.
 
-    Every method raises UnreachableError if the registry or its store does not answer, and
-    DeniedError or RefusedError if it does not answer this caller.
+    Whatever changes an alias holds the lease of the model meanwhile (`authority`). Every method
+    raises UnreachableError if the registry or its store does not answer, and DeniedError or
+    RefusedError if it does not answer this caller.
+
+    Parameters
+    ----------
+    name : str
+        Name of the registered model.
+    terms : LeaseTerms, optional
+        How long a change of an alias waits for another one.
+    say : callable, optional
+        Is told whom a change waits for; none writes it to the log.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        terms: LeaseTerms | None = None,
+        say: Callable[[str], None] = logger.info,
+    ) -> None:
         self.name = name
         with mapped_mlflow_errors():
             self._client = MlflowClient()
+        self._record = MlflowRecord(name, self._client)
+        self.authority = Authority(self._record, terms or LeaseTerms(), say=say)
 
     def register(self, model: LoggedModel) -> str:
         """Register a logged model as a new version, without any alias, and return the version.
@@ -93,32 +118,18 @@ class Registry:
         mine = [version for version in found if version.name == self.name]
         return _version_info(mine[0], self.aliases()) if mine else None
 
-    @mapped_mlflow_errors()
     def versions(self) -> list[VersionInfo]:
         """List all versions, the newest first; none if the model does not exist."""
         aliases = self.aliases()
-        found: list[ModelVersion] = []
-        token = None
-        while True:
-            page = self._client.search_model_versions(
-                f"name = '{self.name}'", max_results=_PAGE, page_token=token
-            )
-            found.extend(page)
-            token = page.token
-            if not token:
-                break
-        infos = [_version_info(version, aliases) for version in found]
+        infos = [_version_info(version, aliases) for version in self._record.search()]
         return sorted(infos, key=lambda info: -int(info.version))
 
     def aliases(self) -> dict[str, str]:
         """Return all aliases and the versions they name; none if the model does not exist."""
         try:
-            with mapped_mlflow_errors():
-                # Searches return versions without their aliases.
-                aliases = self._client.get_registered_model(self.name).aliases
+            return self._record.read().aliases
         except NotFoundError:
             return {}
-        return {alias: str(version) for alias, version in aliases.items()}
 
     def champion(self) -> str | None:
         """Return the version that serves, or None."""
@@ -173,15 +184,14 @@ class Registry:
         InputError
             If the alias is not allowed.
         """
-        try:
-            with mapped_mlflow_errors():
-                self._client.set_registered_model_alias(self.name, alias, version)
-        except NotFoundError as error:
-            raise NotFoundError(f"{self.name} has no version {version}.") from error
-        except InputError as error:
-            raise InputError(f"The registry refuses the alias {alias!r}: {error}") from error
+        if alias == CHAMPION:
+            self.make_champion(version)
+            return
+        _refuse_previous(alias)
+        with self.authority.hold(f"set-alias {alias}") as held:
+            held.require(version)
+            held.execute([SetAlias(alias, version)])
 
-    @mapped_mlflow_errors()
     def delete_alias(self, alias: str) -> None:
         """Remove an alias; the version stays.
 
@@ -189,43 +199,17 @@ class Registry:
         ------
         AliasNotSetError
             If there is no such alias.
+        InputError
+            If the alias is not allowed.
         """
+        _refuse_previous(alias)
         if alias not in self.aliases():
             raise AliasNotSetError(f"{self.name} has no alias {alias!r}.")
-        self._client.delete_registered_model_alias(self.name, alias)
+        with self.authority.hold(f"delete-alias {alias}") as held:
+            held.execute(drop(held.state, alias))
 
-    @mapped_mlflow_errors()
-    def set_tags(self, version: str, tags: dict[str, str]) -> None:
-        """Write tags on a version; those of the same names are replaced."""
-        for key, value in tags.items():
-            self._client.set_model_version_tag(self.name, version, key, value)
-
-    def roll_back(self) -> tuple[str, str]:
-        """Make the previous champion the champion again; the two change places.
-
-        No other alias moves.
-
-        Returns
-        -------
-        former, restored : str
-            The version that served until now, and the one that serves from now on.
-
-        Raises
-        ------
-        NotReadyError
-            If there is no previous champion.
-        """
-        aliases = self.aliases()
-        former, restored = aliases.get(CHAMPION), aliases.get(PREVIOUS)
-        if former is None or restored is None or former == restored:
-            raise NotReadyError(f"{self.name} has no previous champion to roll back to.")
-        self.load(restored)
-        self._let_serve(restored)
-        return former, restored
-
-    @mapped_mlflow_errors()
     def make_champion(self, version: str) -> None:
-        """Let a version serve, and remember the former champion as `previous`.
+        """Let a version serve; `previous` names the former champion then.
 
         A challenger that becomes champion is no longer the challenger; another one stays it.
 
@@ -234,10 +218,9 @@ class Registry:
         NotFoundError
             If the version does not exist.
         """
-        self._let_serve(version)
-        # Read afresh: somebody may have marked another version in between.
-        if self.aliases().get(CHALLENGER) == version:
-            self._client.delete_registered_model_alias(self.name, CHALLENGER)
+        with self.authority.hold(f"set-alias {CHAMPION}") as held:
+            held.require(version)
+            held.execute(crown(held.state, version))
 
     def make_challenger(self, version: str) -> str | None:
         """Mark a version as the candidate that is tried beside the champion.
@@ -249,15 +232,30 @@ class Registry:
         NotFoundError
             If the version does not exist.
         """
-        former = self.aliases().get(CHALLENGER)
-        self.set_alias(CHALLENGER, version)
+        with self.authority.hold(f"set-alias {CHALLENGER}") as held:
+            held.require(version)
+            former = held.state.challenger
+            held.execute([SetAlias(CHALLENGER, version)])
         return None if former == version else former
 
-    def _let_serve(self, version: str) -> None:
-        former = self.champion()
-        if former and former != version:
-            self.set_alias(PREVIOUS, former)
-        self.set_alias(CHAMPION, version)
+    def roll_back(self) -> Rollback:
+        """Make the champion before this one the champion again; see `rollback.roll_back`.
+
+        Raises
+        ------
+        NotReadyError
+            If no earlier champion can serve.
+        """
+        try:
+            return roll_back(self.authority, self.load)
+        except NotFoundError as error:
+            raise NotReadyError(f"{self.name} has no previous champion to roll back to.") from error
+
+    @mapped_mlflow_errors()
+    def set_tags(self, version: str, tags: dict[str, str]) -> None:
+        """Write tags on a version; those of the same names are replaced."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(self.name, version, key, value)
 
     def load(self, version: str) -> ModelPackage:
         """Fetch the model of a version and check it.
@@ -280,9 +278,16 @@ class Registry:
         ------
         NotFoundError
             If the version or its files do not exist.
+        UnreachableError
+            If the files cannot be fetched, or read here, which says nothing of them.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            yield self._download(version, folder)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                yield self._download(version, folder)
+        except OSError as error:
+            raise UnreachableError(
+                f"The files of {self.name} version {version} cannot be read just now: {error}."
+            ) from error
 
     def _download(self, version: str, folder: str) -> Path:
         source = f"models:/{self.name}/{version}/{PACKAGE_ARTIFACT}"
@@ -291,10 +296,36 @@ class Registry:
                 return Path(
                     mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=folder)
                 )
-        except FileNotFoundError as error:  # of a store that is a folder
-            raise NotFoundError(
-                f"The files of {self.name} version {version} are gone: {error.filename}."
-            ) from error
+        except (UnreachableError, FileNotFoundError) as error:
+            if missing := _missing_files(source):
+                raise NotFoundError(
+                    f"Files of {self.name} version {version} are gone: {', '.join(missing)}."
+                ) from error
+            raise
+
+
+def _missing_files(source: str) -> list[str]:
+    """Name what a store that answers does not hold of a package."""
+    try:
+        with mapped_mlflow_errors():
+            found = mlflow.artifacts.list_artifacts(artifact_uri=source)
+    except (SentimentError, OSError):
+        return []
+    names = {PurePosixPath(file.path).name for file in found}
+    return [name for name in (MANIFEST_FILE, SCORER_FILE) if name not in names]
+
+
+def _refuse_previous(alias: str) -> None:
+    if alias == PREVIOUS:
+        raise InputError(
+            f"@{PREVIOUS} follows from the history of champions: move @{CHAMPION}, or go back with "
+            "`sentiment-cli rollback`."
+        )
+
+
+def configured_registry(settings: TrainSettings) -> Registry:
+    """Open the registered model that the settings name, on their terms."""
+    return Registry(settings.model_name, LeaseTerms(wait_seconds=settings.promotion_wait_seconds))
 
 
 def _version_info(version: ModelVersion, aliases: dict[str, str]) -> VersionInfo:
