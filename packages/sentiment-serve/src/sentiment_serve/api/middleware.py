@@ -8,8 +8,10 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sentiment_serve.api.problems import unexpected_problem
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.process.draining import ConnectionDraining
 
@@ -55,7 +57,7 @@ class RequestMiddleware:
         start = time.perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id.decode()
-        status = 500
+        status = 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -68,8 +70,13 @@ class RequestMiddleware:
 
         try:
             await self._app(scope, self._limited(receive), send_with_id)
+        except Exception:
+            logger.exception("an unexpected error", extra={"request_id": request_id.decode()})
+            if status:  # the answer has begun, and cannot become another
+                raise
+            await unexpected_problem(Request(scope))(scope, receive, send_with_id)
         finally:
-            self._observe(scope, status, time.perf_counter() - start)
+            self._observe(scope, status or 500, time.perf_counter() - start)
 
     def _limited(self, receive: Receive) -> Receive:
         received = 0
