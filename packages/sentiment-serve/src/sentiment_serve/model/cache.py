@@ -129,7 +129,7 @@ class ModelCache:
             ):
                 _put(path, content)
         except OSError as error:
-            self._complain(str(error))
+            self._complain(error.strerror or str(error))
             return
         self._trouble = ""
         self._prune()
