@@ -283,6 +283,19 @@ def test_a_weight_beyond_all_bounds_is_refused(tiny, name, value):
         LinearScorer.from_bytes(pack(header, {**arrays, name: weights}))
 
 
+def test_arrays_that_start_between_two_numbers_are_refused(tiny):
+    content, header = tiny
+    encoded = json.dumps(header).encode()
+    for _ in range(8):
+        encoded += b" "
+        file = with_header(content, encoded)
+        if len(encoded) % 8:
+            with pytest.raises(ScorerError, match="malformed"):
+                LinearScorer.from_bytes(file)
+        else:
+            assert LinearScorer.from_bytes(file).explain("not good").terms
+
+
 def test_arrays_of_other_types_or_names_are_refused(tiny):
     header, arrays, _ = unpack(tiny[0])
     for changed in (

@@ -23,6 +23,7 @@ _DIGEST_END: Final = len(MAGIC) + 32
 _HEADER_START: Final = _DIGEST_END + 8
 _DTYPES: Final = {"int64": "<i8", "float64": "<f8", "uint8": "|u1"}
 _MAX_HEADER_BYTES: Final = 1 << 16
+_ALIGNMENT: Final = 8
 
 
 class Container(NamedTuple):
@@ -107,6 +108,8 @@ def _read_body(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]
             f"of format version {version!r:.20}, but this sentiment-core reads version "
             f"{FORMAT_VERSION}: install the release that wrote it"
         )
+    if end % _ALIGNMENT:
+        raise ValueError("its arrays do not start where numbers may")
     arrays, offset = {}, end
     for name, dtype, length in header["arrays"]:
         # To numpy, a length of -1 is all that follows.
@@ -114,11 +117,11 @@ def _read_body(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]
             raise ValueError("an array has an impossible length")
         array = np.frombuffer(content, dtype=_DTYPES[dtype], count=length, offset=offset)
         arrays[name] = array
-        offset += -(-array.nbytes // 8) * 8
+        offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     if offset != len(content):
         raise ValueError("its length differs from what its header says")
     return header, arrays
 
 
 def _pad(data: bytes, filler: bytes) -> bytes:
-    return data + filler * (-len(data) % 8)
+    return data + filler * (-len(data) % _ALIGNMENT)
