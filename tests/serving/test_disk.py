@@ -89,7 +89,7 @@ def check_that_all_works(api, exported, *, first, second):
     assert versions_of(api) == {first}
     exported.publish(second)
     assert api.client.post("/admin/reload").json()["version"] == second
-    eventually(lambda: versions_of(api) == {second}, seconds=10)
+    eventually(lambda: versions_of(api) == {second})
     page = api.client.get("/metrics")
     assert page.status_code == 200
     assert f'version="{second}"' in page.text

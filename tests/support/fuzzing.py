@@ -211,6 +211,7 @@ class CacheFolders:
             path: (self.original / path).read_bytes()
             for path in self.paths if (self.original / path).is_file()
         }  # fmt: skip
+        self.restore()
 
     def mutate(self, rng):
         changes = {}
@@ -221,24 +222,31 @@ class CacheFolders:
                 kind,
                 mutate_json(content, rng) if content[:1] == b"{" else (mutate_bytes(content, rng)),
             )
-        return changes
+        return changes, rng.random() < 0.1
 
-    def feed(self, changes):
-        # Written anew rather than copied: most of the time of a copy is that of its folders.
-        for path in self.paths:
-            target = self.folder / path
-            if path in self.contents:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(self.contents[path])
+    def feed(self, given):
+        changes, repair = given
         for path, (kind, content) in changes.items():
             self.damage(self.folder / path, kind, content)
         cache = ModelCache(self.folder)
         for alias in (CHAMPION, CHALLENGER):
             model = cache.last_good(alias)
             assert model is None or model.from_cache
-        assert cache.load(self.ref, lambda _: self.files).version == "1"
-        assert cache.last_good(self.ref.alias) is not None
-        shutil.rmtree(self.folder)
+        if repair:
+            assert cache.load(self.ref, lambda _: self.files).version == "1"
+            assert cache.last_good(self.ref.alias) is not None
+            self.restore()
+        else:
+            for path in changes:
+                self.damage(self.folder / path, "gone", b"")
+                if path not in self.contents:  # a folder, with all that is in it
+                    self.restore()
+                    break
+                self.damage(self.folder / path, "file", self.contents[path])
+
+    def restore(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.original, self.folder)
 
     def damage(self, path, kind, content):
         with suppress(OSError):  # its folder has gone before
