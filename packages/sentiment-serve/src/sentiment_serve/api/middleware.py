@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import Counter, Histogram
@@ -47,6 +48,7 @@ class RequestMiddleware:
         self._draining = draining
         self._max_body_bytes = max_body_bytes
         self._access_log = access_log
+        self._ids = _random_ids()
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +57,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = _id_of_client(scope) or next(self._ids)
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         status = 0
 
@@ -112,8 +114,16 @@ class RequestMiddleware:
             )  # fmt: skip
 
 
-def _request_id(scope: Scope) -> bytes:
+def _id_of_client(scope: Scope) -> bytes | None:
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and _VALID_ID.fullmatch(value):
             return bytes(value)
-    return os.urandom(16).hex().encode()
+    return None
+
+
+def _random_ids() -> Iterator[bytes]:
+    """Make ids that nobody can guess; many at once, for each call into the system costs."""
+    while True:
+        digits = os.urandom(16 * 256).hex().encode()
+        for start in range(0, len(digits), 32):
+            yield digits[start : start + 32]
