@@ -55,7 +55,13 @@ def test_other_variables_with_the_suffix_are_left_alone(load):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file"), (b"\xff\xfe\x00", "not UTF-8")]
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"\xed\xa0\x80", "not UTF-8"),
+        (b"a\x00b", "zero byte"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_its_variable(load, tmp_path, content, message):
     path = tmp_path / "secret"
@@ -63,6 +69,13 @@ def test_a_file_that_cannot_be_read_is_named_with_its_variable(load, tmp_path, c
         path.write_bytes(content)
     with pytest.raises(SettingsError, match=f"ADMIN_TOKEN_FILE=.*{message}"):
         load(ADMIN_TOKEN_FILE=str(path))
+
+
+@pytest.mark.parametrize("content", [b"A=\xff", b"ADMIN_TOKEN='a\x00b'"])
+def test_an_env_file_that_is_no_text_is_a_plain_error(tmp_path, content):
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SettingsError, match=r"\.env"):
+        load_environment(Example, env_file=tmp_path / ".env", environ={})
 
 
 def test_a_prefix_belongs_to_the_names(tmp_path):

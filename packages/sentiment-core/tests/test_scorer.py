@@ -1,5 +1,7 @@
+import hashlib
 import json
 import random
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.errors import ScorerError
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.scorer import Explanation, LinearScorer, TermContribution
-from sentiment_core.vocabulary import END_OF_KEYS
+from sentiment_core.vocabulary import END_OF_KEYS, Vocabulary
+from tests.support.limits import no_open_files
 
 WORDS = ["good", "bad", "film", "not", "the", "plot", "très", "дом", "是", "10", "a", "i"]
 OPTIONS = [
@@ -45,6 +48,17 @@ def fitted(request, make_params):
 @pytest.fixture
 def scorer(make_params):
     return scorer_from_pipeline(fit_pipeline(make_params(), *corpus()))
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """The smallest scorer file with an n-gram, and its header."""
+    vocabulary, _ = Vocabulary.from_terms(["bad", "good", "not good"])
+    content = LinearScorer(
+        vocabulary=vocabulary, idf=np.ones(4), coefficients=np.array([-4.0, 4.0, 0.0, -3.0]),
+        intercept=0.1, max_ngram=2, sublinear_tf=True,
+    ).to_bytes()  # fmt: skip
+    return content, unpack(content).header
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -189,6 +203,113 @@ def test_a_header_that_lies_about_lengths_is_refused(scorer):
     short = pack(header, {**arrays, "idf": arrays["idf"][:-1]})
     with pytest.raises(ScorerError, match="inconsistent"):
         LinearScorer.from_bytes(short)
+
+
+ODD_VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3),
+    st.sampled_from([10**12, -(10**12), 10**400, 1e300, -1e300, "9" * 50, [], {}, [[[]]], 2**63]),
+)  # fmt: skip
+ODD_ARRAYS = st.one_of(
+    ODD_VALUES,
+    st.lists(
+        st.tuples(
+            st.sampled_from(["words", "keys", "idf", "coefficients", "other"]),
+            st.sampled_from(["int64", "float64", "uint8", "object", "<U9"]),
+            ODD_VALUES,
+        ),
+        max_size=6,
+    ),
+)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "format_version": ODD_VALUES, "cleaning_version": ODD_VALUES, "intercept": ODD_VALUES,
+        "max_ngram": ODD_VALUES, "sublinear_tf": ODD_VALUES, "arrays": ODD_ARRAYS,
+    },
+)  # fmt: skip
+
+
+def with_header(content, encoded):
+    """A scorer file with other bytes as its header, and a right checksum."""
+    end = 48 + int.from_bytes(content[40:48], "little")
+    body = len(encoded).to_bytes(8, "little") + encoded + content[end:]
+    return content[:8] + hashlib.sha256(body).digest() + body
+
+
+@settings(max_examples=300)
+@given(changes=HEADERS)
+def test_a_header_is_read_or_refused_and_nothing_else(tiny, changes):
+    content, header = tiny
+    encoded = json.dumps({**header, **changes}).encode()
+    with suppress(ScorerError):
+        scorer = LinearScorer.from_bytes(with_header(content, encoded))
+        assert 0 <= scorer.predict_positive("good " * 30) <= 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"intercept": 10**400}, {"intercept": 1e300}, {"intercept": float("nan")},
+        {"intercept": float("-inf")}, {"intercept": True}, {"intercept": "0"},
+        {"max_ngram": 10**12}, {"max_ngram": -(10**12)}, {"max_ngram": 0}, {"max_ngram": 2.0},
+        {"max_ngram": True}, {"max_ngram": float("nan")},
+        {"sublinear_tf": 1}, {"arrays": 5}, {"arrays": [["idf", "float64", -1]]},
+        {"arrays": [["idf", "float64", 10**30]]}, {"arrays": [["idf", "float64", True]]},
+        {"arrays": [["idf", ["float64"], 1]]}, {"format_version": "9" * 40_000},
+        {"more": "x" * 70_000},
+    ],
+    ids=lambda changes: f"{changes!r:.40}",
+)  # fmt: skip
+def test_a_header_beyond_all_bounds_is_refused(tiny, changes):
+    content, header = tiny
+    with pytest.raises(ScorerError) as caught:
+        LinearScorer.from_bytes(with_header(content, json.dumps({**header, **changes}).encode()))
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("encoded", [b"[" * 60_000, b'{"a":' * 10_000, b"null", b"\xff", b"{}"])
+def test_a_header_that_is_no_plain_object_is_refused(tiny, encoded):
+    with pytest.raises(ScorerError, match="malformed"):
+        LinearScorer.from_bytes(with_header(tiny[0], encoded))
+
+
+@pytest.mark.parametrize("name", ["idf", "coefficients"])
+@pytest.mark.parametrize("value", [np.inf, np.nan, 1e300, -1e300])
+def test_a_weight_beyond_all_bounds_is_refused(tiny, name, value):
+    header, arrays, _ = unpack(tiny[0])
+    weights = arrays[name].copy()
+    weights[0] = value
+    with pytest.raises(ScorerError, match="inconsistent"):
+        LinearScorer.from_bytes(pack(header, {**arrays, name: weights}))
+
+
+def test_arrays_that_start_between_two_numbers_are_refused(tiny):
+    content, header = tiny
+    encoded = json.dumps(header).encode()
+    for _ in range(8):
+        encoded += b" "
+        file = with_header(content, encoded)
+        if len(encoded) % 8:
+            with pytest.raises(ScorerError, match="malformed"):
+                LinearScorer.from_bytes(file)
+        else:
+            assert LinearScorer.from_bytes(file).explain("not good").terms
+
+
+def test_arrays_of_other_types_or_names_are_refused(tiny):
+    header, arrays, _ = unpack(tiny[0])
+    for changed in (
+        {**arrays, "idf": arrays["idf"].astype(np.int64)},
+        {**arrays, "more": np.ones(1)},
+        {name: array for name, array in arrays.items() if name != "idf"},
+    ):
+        with pytest.raises(ScorerError, match="malformed"):
+            LinearScorer.from_bytes(pack(header, changed))
+
+
+def test_a_read_that_fails_says_nothing_of_the_file(tmp_path):
+    with no_open_files(), pytest.raises(OSError, match="Too many open files"):
+        LinearScorer.load(tmp_path / "scorer.bin")
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

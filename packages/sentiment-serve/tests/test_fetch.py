@@ -12,7 +12,7 @@ from sentiment_core.errors import (
     NotFoundError,
     UnreachableError,
 )
-from sentiment_core.model_package import SCORER_FILE, load_package
+from sentiment_core.model_package import SCORER_FILE, check_package
 from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.model.http import HttpReader
 from sentiment_serve.model.mlflow_server import MlflowServer, http_headers
@@ -51,45 +51,41 @@ def settings(**values):
     return ServeSettings(**values)
 
 
-def fetch_package(address, target, settings, pool, **stores):
-    PackageReader(settings, StoreSettings(**stores), pool).fetch(address, target)
+def fetch_package(address, settings, pool, **stores):
+    return PackageReader(settings, StoreSettings(**stores), pool).fetch(address)
 
 
 def source(settings, pool):
     return open_source(settings, PackageReader(settings, StoreSettings(), pool), pool)
 
 
-def test_a_package_comes_over_http_and_from_a_folder(served, tmp_path, pool):
+def test_a_package_comes_over_http_and_from_a_folder(served, pool):
     package, url = served
-    for number, address in enumerate([url, str(package), package.as_uri()]):
-        target = tmp_path / f"target-{number}"
-        target.mkdir()
-        fetch_package(address, target, settings(), pool)
-        assert load_package(target).metrics == {"f1": 0.9}
+    for address in (url, str(package), package.as_uri()):
+        files = fetch_package(address, settings(), pool)
+        assert check_package(files).metrics == {"f1": 0.9}
 
 
-def test_a_missing_file_is_a_bad_version_not_an_outage(served, tmp_path, pool):
+def test_a_missing_file_is_a_bad_version_not_an_outage(served, pool):
     package, url = served
     (package / SCORER_FILE).unlink()
     for address in (url, str(package)):
         with pytest.raises(ModelError, match="has no file"):
-            fetch_package(address, tmp_path, settings(), pool)
+            fetch_package(address, settings(), pool)
     with pytest.raises(ModelError, match="cannot be fetched"):
-        fetch_package("ftp://x/y", tmp_path, settings(), pool)
+        fetch_package("ftp://x/y", settings(), pool)
 
 
-def test_a_store_that_does_not_answer_is_an_outage(tmp_path, pool):
+def test_a_store_that_does_not_answer_is_an_outage(pool):
     for address in ("http://127.0.0.1:9/x", "mlflow-artifacts:/1/x"):
         with pytest.raises(UnreachableError):
-            fetch_package(
-                address, tmp_path, settings(mlflow_tracking_uri="http://127.0.0.1:9"), pool
-            )
+            fetch_package(address, settings(mlflow_tracking_uri="http://127.0.0.1:9"), pool)
 
 
-def test_an_s3_store_that_does_not_answer_is_an_outage(tmp_path, pool):
+def test_an_s3_store_that_does_not_answer_is_an_outage(pool):
     with pytest.raises(UnreachableError, match="store"):
         fetch_package(
-            "s3://bucket/x", tmp_path, settings(), pool, endpoint="http://127.0.0.1:9",
+            "s3://bucket/x", settings(), pool, endpoint="http://127.0.0.1:9",
             aws_access_key_id="x", aws_secret_access_key="x", aws_default_region="us-east-1",
         )  # fmt: skip
 

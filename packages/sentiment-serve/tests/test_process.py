@@ -36,6 +36,7 @@ def test_help_lists_every_setting():
         ({"PORT": "many"}, "Error: invalid settings: PORT: "),
         ({"MODEL_SOURCE": "ftp://x"}, "starts with none of models:, s3://"),
         ({"ADMIN_TOKEN_FILE": "/nowhere/token"}, "Error: Cannot read ADMIN_TOKEN_FILE=/nowhere"),
+        ({"ADMIN_TOKEN_FILE": sys.executable}, "is not UTF-8 text."),
     ],
 )
 def test_a_wrong_setting_is_one_plain_line(tmp_path, environment, message):

@@ -314,15 +314,21 @@ async def test_other_origins_are_allowed_only_when_named(start, registry):
         assert answer.headers["access-control-allow-origin"] == "https://shop.example"
 
 
-async def test_a_bug_is_a_problem_without_details(start, registry, monkeypatch):
+async def test_a_bug_is_a_problem_without_details(start, registry, monkeypatch, caplog):
     registry.add("1")
     async with start() as running:
         monkeypatch.setattr(running.state.service, "check_text", lambda *_: 1 / 0)
-        running.client._transport.raise_app_exceptions = False
-        answer = await running.predict()
+        answer = await running.predict(**{"X-Request-ID": "find-me"})
         assert answer.status_code == 500
         assert "ZeroDivision" not in answer.text
         assert answer.json()["status"] == 500
+        assert answer.headers["x-request-id"] == answer.json()["request_id"] == "find-me"
+        assert len((await running.predict()).headers["x-request-id"]) == 32
+        counted = 'sentiment_requests_total{method="POST",route="/predict",status="500"}'
+        assert await running.metric(counted) == 2
+        (first, _) = [record for record in caplog.records if record.exc_info]
+        assert first.request_id == "find-me"
+        assert first.exc_info[0] is ZeroDivisionError
 
 
 def test_settings_explain_themselves_and_refuse_contradictions():

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment_core.errors import ScorerError
+from sentiment_core.json_object import parse_object
 
 MAGIC: Final = b"SENTISCR"
 FORMAT_VERSION: Final = 1
@@ -21,6 +22,8 @@ FORMAT_VERSION: Final = 1
 _DIGEST_END: Final = len(MAGIC) + 32
 _HEADER_START: Final = _DIGEST_END + 8
 _DTYPES: Final = {"int64": "<i8", "float64": "<f8", "uint8": "|u1"}
+_MAX_HEADER_BYTES: Final = 1 << 16
+_ALIGNMENT: Final = 8
 
 
 class Container(NamedTuple):
@@ -92,28 +95,33 @@ def unpack(content: bytes) -> Container:
     try:
         header, arrays = _read_body(content)
     except (ValueError, KeyError, TypeError) as error:
-        raise ScorerError(f"malformed ({error})") from error
+        raise ScorerError(f"malformed ({error!s:.200})") from error
     return Container(header, arrays, digest.hexdigest())
 
 
 def _read_body(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     end = _HEADER_START + int.from_bytes(content[_DIGEST_END:_HEADER_START], "little")
-    header = json.loads(content[_HEADER_START:end])
+    header = parse_object(content[_HEADER_START:end], max_length=_MAX_HEADER_BYTES)
     version = header["format_version"]
     if version != FORMAT_VERSION:
         raise ScorerError(
-            f"of format version {version}, but this sentiment-core reads version "
+            f"of format version {version!r:.20}, but this sentiment-core reads version "
             f"{FORMAT_VERSION}: install the release that wrote it"
         )
+    if end % _ALIGNMENT:
+        raise ValueError("its arrays do not start where numbers may")
     arrays, offset = {}, end
     for name, dtype, length in header["arrays"]:
+        # To numpy, a length of -1 is all that follows.
+        if type(length) is not int or not 0 <= length <= len(content):
+            raise ValueError("an array has an impossible length")
         array = np.frombuffer(content, dtype=_DTYPES[dtype], count=length, offset=offset)
         arrays[name] = array
-        offset += -(-array.nbytes // 8) * 8
+        offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     if offset != len(content):
         raise ValueError("its length differs from what its header says")
     return header, arrays
 
 
 def _pad(data: bytes, filler: bytes) -> bytes:
-    return data + filler * (-len(data) % 8)
+    return data + filler * (-len(data) % _ALIGNMENT)

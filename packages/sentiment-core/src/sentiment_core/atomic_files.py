@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and that a power cut does not take back."""
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Final
 PART_PREFIX: Final = ".part-"
 """Files with this prefix are unfinished; a process that died may leave one."""
 
+ABSENCE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What reading a file raises where there is none. Any other OSError says nothing of the file."""
+
 ORDINARY_MODE: Final = 0o666
+
+_ABANDONED_SECONDS: Final = 3600.0
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = ORDINARY_MODE) -> None:
@@ -61,10 +67,38 @@ def replacing(path: Path, *, mode: int = ORDINARY_MODE) -> Iterator[Path]:
     part.touch(mode, exist_ok=False)
     try:
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        _flush(part)
         part.replace(path)
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+    # The name is in the folder, which is flushed by itself; not every file system can.
+    with suppress(OSError):
+        _flush(path.parent)
+
+
+def remove_abandoned_parts(folder: Path, *, older_than: float = _ABANDONED_SECONDS) -> None:
+    """Delete what writers that died have left in a folder; nothing happens where that fails.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; those in it are not looked into.
+    older_than : float, default 3600
+        Seconds since the last write. A writer that lives writes more often.
+    """
+    oldest = time.time() - older_than
+    with suppress(OSError):
+        for part in folder.glob(f"{PART_PREFIX}*"):
+            with suppress(OSError):
+                if part.stat().st_mtime < oldest:
+                    part.unlink()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

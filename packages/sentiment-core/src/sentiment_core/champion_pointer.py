@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Final, Self
 
 from sentiment_core.errors import ModelPackageError
+from sentiment_core.json_object import parse_object, text_of
 
 POINTER_FILE: Final = "champion.json"
+_MAX_LENGTH: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ class ChampionPointer:
             If the content is something else, or names a folder elsewhere.
         """
         try:
-            fields = json.loads(content)
-            pointer = cls(**{name: str(fields[name]) for name in cls.__dataclass_fields__})
-        except (ValueError, KeyError, TypeError) as error:
+            fields = parse_object(content, max_length=_MAX_LENGTH)
+            pointer = cls(**{name: text_of(fields, name) for name in cls.__dataclass_fields__})
+        except ValueError as error:
             raise ModelPackageError(f"{POINTER_FILE} is malformed ({error!r}).") from error
-        if "/" in pointer.package or pointer.package in {"", ".", ".."}:
+        if not pointer.package.strip(".") or not {"/", "\0"}.isdisjoint(pointer.package):
             raise ModelPackageError(f"{POINTER_FILE} names the folder {pointer.package!r}.")
         return pointer

@@ -48,7 +48,7 @@ def load_environment(
         raise SettingsError(f"Cannot read {env_file}: {error}.") from error
     for name, value in values.items():
         if value and not environ.get(name):
-            environ[name] = value
+            environ[name] = _checked(value, f"{name} in {env_file}")
     for name in _variables(settings):
         path = environ.get(name + FILE_SUFFIX)
         if path and not environ.get(name):
@@ -68,8 +68,15 @@ def _variables(settings: tuple[type[BaseSettings], ...]) -> Iterator[str]:
 
 def _read(name: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        content = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"Cannot read {name}{FILE_SUFFIX}={path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{name}{FILE_SUFFIX}={path} is not UTF-8 text.") from error
+    return _checked(content, f"{name}{FILE_SUFFIX}={path}")
+
+
+def _checked(value: str, where: str) -> str:
+    if "\0" in value:
+        raise SettingsError(f"{where} holds a zero byte, which no variable can hold.")
+    return value

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment_core.errors import ModelPackageError
+from sentiment_core.atomic_files import ABSENCE
+from sentiment_core.errors import ModelPackageError, ScorerError
+from sentiment_core.json_object import parse_object
 from sentiment_core.labels import SENTIMENTS
 from sentiment_core.scorer import LinearScorer
 
@@ -28,6 +30,7 @@ SIGNATURE: Final = {
 """What a model takes and gives; a package with another signature is refused."""
 
 SELF_TEST_TOLERANCE: Final = 1e-9
+_MAX_MANIFEST_BYTES: Final = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -93,31 +96,55 @@ def load_package(folder: Path) -> ModelPackage:
     Raises
     ------
     ScorerError
-        If the scorer cannot be read.
-    ModelPackageError
-        If the manifest is missing or malformed, names another scorer or signature, or if the
-        scorer fails the self-test.
+        As `check_package`, and if a file is missing.
+    OSError
+        If a file cannot be read now, which says nothing of the package.
     """
-    manifest = _read_manifest(folder / MANIFEST_FILE)
-    scorer = LinearScorer.load(folder / SCORER_FILE)
+    return check_package({name: _read(folder / name) for name in (MANIFEST_FILE, SCORER_FILE)})
+
+
+def check_package(files: Mapping[str, bytes]) -> ModelPackage:
+    """Check a model package that is in memory, as `load_package` does.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Content of the files by their names; only manifest and scorer are looked at.
+
+    Returns
+    -------
+    ModelPackage
+        Ready to score.
+
+    Raises
+    ------
+    ScorerError
+        If the scorer is damaged, foreign or of another version.
+    ModelPackageError
+        If the manifest is malformed, names another scorer or signature, or if the scorer fails
+        the self-test.
+    """
     try:
+        manifest = parse_object(files[MANIFEST_FILE], max_length=_MAX_MANIFEST_BYTES)
+        scorer = LinearScorer.from_bytes(files[SCORER_FILE])
         _check(scorer, manifest)
         metrics = {str(name): float(value) for name, value in manifest["metrics"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelPackageError(f"The manifest in {folder} is malformed ({error!r}).") from error
+    except ModelPackageError:
+        raise
+    except ScorerError as error:
+        raise ScorerError(f"The scorer file {SCORER_FILE} is {error}.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelPackageError(
+            f"The manifest {MANIFEST_FILE} is malformed ({error!r:.200})."
+        ) from error
     return ModelPackage(scorer, metrics)
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> bytes:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ModelPackageError(f"Cannot read the manifest {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise ModelPackageError(f"The manifest {path} is malformed ({error}).") from error
-    if not isinstance(manifest, dict):
-        raise ModelPackageError(f"The manifest {path} is malformed (no mapping).")
-    return manifest
+        return path.read_bytes()
+    except ABSENCE as error:
+        raise ModelPackageError(f"Cannot read {path}: {error.strerror}.") from error
 
 
 def _check(scorer: LinearScorer, manifest: dict[str, Any]) -> None:

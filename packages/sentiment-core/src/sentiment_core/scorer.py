@@ -13,9 +13,17 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sentiment_core.atomic_files import ABSENCE
 from sentiment_core.cleaning import tokenize
 from sentiment_core.errors import ScorerError
-from sentiment_core.scorer_file import ScorerContent, decode_scorer, digest_of, encode_scorer
+from sentiment_core.scorer_file import (
+    LARGEST_WEIGHT,
+    MAX_NGRAM,
+    ScorerContent,
+    decode_scorer,
+    digest_of,
+    encode_scorer,
+)
 from sentiment_core.vocabulary import NO_WORD, Vocabulary
 
 SCALAR_PATH_MAX_WORDS: Final = 24
@@ -110,9 +118,9 @@ class LinearScorer:
     def _check(self) -> None:
         sound = (
             len(self._idf) == len(self._coefficients) == len(self._vocabulary)
-            and bool(np.isfinite(self._idf).all() and np.isfinite(self._coefficients).all())
-            and math.isfinite(self.intercept)
-            and self.max_ngram >= 1
+            and all(_is_bounded(weights) for weights in (self._idf, self._coefficients))
+            and abs(self.intercept) <= LARGEST_WEIGHT
+            and 1 <= self.max_ngram <= MAX_NGRAM
         )
         if not sound:
             raise ScorerError("inconsistent (its vocabulary and weights do not fit together)")
@@ -349,10 +357,12 @@ class LinearScorer:
         ------
         ScorerError
             If the file is missing, damaged, foreign or of another version.
+        OSError
+            If it cannot be read now, which says nothing of the scorer.
         """
         try:
             return cls.from_bytes(path.read_bytes())
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        except ABSENCE as error:
             raise ScorerError(f"Cannot read the scorer file {path}: {error.strerror}.") from error
         except ScorerError as error:
             raise ScorerError(f"The scorer file {path} is {error}.") from error
@@ -405,6 +415,11 @@ class LinearScorer:
         # exp of the negative magnitude cannot overflow
         small = np.exp(-np.abs(decision))
         return np.where(decision >= 0.0, 1.0, small) / (1.0 + small), known
+
+
+def _is_bounded(weights: NDArray[np.float64]) -> bool:
+    # NaN passes no comparison.
+    return bool(np.all(np.abs(weights) <= LARGEST_WEIGHT))
 
 
 def _sigmoid(decision: float) -> float:

@@ -1,5 +1,6 @@
 """What a scorer file holds, in a container of plain arrays (see `sentiment_core.array_file`)."""
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -10,7 +11,16 @@ from sentiment_core.cleaning import CLEANING_VERSION
 from sentiment_core.errors import ScorerError
 from sentiment_core.vocabulary import Vocabulary
 
+MAX_NGRAM: Final = 16
+"""Longest n-gram that is read, in words; each length costs a step for every text."""
+
+LARGEST_WEIGHT: Final = 1e9
+"""Largest magnitude of a weight that is read: sums and squares of such stay finite."""
+
 _WORD_SEPARATOR: Final = "\n"
+_DTYPES: Final = {
+    "words": np.uint8, "keys": np.int64, "idf": np.float64, "coefficients": np.float64
+}  # fmt: skip
 
 
 class ScorerContent(NamedTuple):
@@ -77,22 +87,45 @@ def decode_scorer(data: bytes) -> tuple[ScorerContent, str]:
     try:
         if header["cleaning_version"] != CLEANING_VERSION:
             raise ScorerError(
-                f"made for text cleaning version {header['cleaning_version']}, but this "
+                f"made for text cleaning version {header['cleaning_version']!r:.20}, but this "
                 f"sentiment-core has version {CLEANING_VERSION}: train again or install the "
                 "release that wrote it"
             )
+        if {name: array.dtype for name, array in arrays.items()} != _DTYPES:
+            raise ScorerError("malformed (it holds other arrays)")
         joined = arrays["words"].tobytes().decode("utf-8")
         content = ScorerContent(
             Vocabulary(joined.split(_WORD_SEPARATOR) if joined else [], arrays["keys"]),
             idf=arrays["idf"],
             coefficients=arrays["coefficients"],
-            intercept=float(header["intercept"]),
-            max_ngram=int(header["max_ngram"]),
-            sublinear_tf=bool(header["sublinear_tf"]),
+            intercept=_intercept(header),
+            max_ngram=_max_ngram(header),
+            sublinear_tf=_sublinear_tf(header),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ScorerError(f"malformed ({error})") from error
+        raise ScorerError(f"malformed ({error!s:.200})") from error
     return content, digest
+
+
+def _intercept(header: Mapping[str, Any]) -> float:
+    value = header["intercept"]
+    if type(value) not in {int, float} or not abs(value) <= LARGEST_WEIGHT:
+        raise ValueError(f"its intercept is no number of at most {LARGEST_WEIGHT:.0e}")
+    return float(value)
+
+
+def _max_ngram(header: Mapping[str, Any]) -> int:
+    value = header["max_ngram"]
+    if type(value) is not int or not 1 <= value <= MAX_NGRAM:
+        raise ValueError(f"its max_ngram is no whole number from 1 to {MAX_NGRAM}")
+    return value
+
+
+def _sublinear_tf(header: Mapping[str, Any]) -> bool:
+    value = header["sublinear_tf"]
+    if type(value) is not bool:
+        raise ValueError("its sublinear_tf is neither true nor false")
+    return value
 
 
 def digest_of(data: bytes) -> str:

@@ -24,8 +24,10 @@ from sentiment_serve.model.source import open_source
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.prediction.log import open_prediction_log
 from sentiment_serve.prediction.service import PredictionService
+from sentiment_serve.process.channel import WorkerChannel
 from sentiment_serve.process.draining import ConnectionDraining
 from sentiment_serve.process.logs import configure_logging
+from sentiment_serve.process.run_folder import common_folder
 from sentiment_serve.settings import ServeSettings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -89,7 +91,8 @@ def _assemble(settings: ServeSettings, stores: StoreSettings) -> AppState:
     )
     log = open_prediction_log(settings, stores, metrics)
     service = PredictionService(settings, holder, metrics, log)
-    return AppState(settings, holder, service, watcher, ConnectionDraining(settings.drain_seconds))
+    draining = ConnectionDraining(settings.drain_seconds)
+    return AppState(settings, holder, service, watcher, draining, WorkerChannel(common_folder()))
 
 
 @asynccontextmanager
@@ -97,12 +100,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app_state(app)
     if state.settings.admin_token is None:
         logger.warning("no ADMIN_TOKEN is set: /admin answers only to this machine itself")
+    if state.settings.workers > 1 and common_folder() is None:
+        logger.warning(
+            "the workers have no folder in common: each shows its own metrics, and a reload "
+            "reaches the others at their next check"
+        )
     state.service.start()
+    # Before the first look at the alias: what moves after it is told.
+    state.workers.open(state.watcher.on_message)
     state.watcher.start()
     state.draining.install()
     try:
         yield
     finally:
+        state.workers.close()
         await state.watcher.stop()
         state.service.stop()
         state.service.metrics.close()

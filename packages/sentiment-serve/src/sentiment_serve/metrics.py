@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,8 @@ from sentiment_serve.model.holder import (
     Refused,
     Unreachable,
 )
-from sentiment_serve.process.shared_metrics import SHARED_FOLDER_VARIABLE
+from sentiment_serve.process.metric_files import reserve_metric_files
+from sentiment_serve.process.run_folder import METRICS_FOLDER_VARIABLE
 
 _LATENCY_BUCKETS: Final = (
     0.0005,
@@ -57,6 +59,7 @@ class ServeMetrics:
 
     def __init__(self, holder: ModelHolder) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        reserve_metric_files()
         registry = self.registry = CollectorRegistry()
         self._holder = holder
         self.requests = Counter(
@@ -152,8 +155,8 @@ class ServeMetrics:
     def render(self) -> bytes:
         """Render all metrics, of all workers, in Prometheus' text format."""
         registry = self.registry
-        if SHARED_FOLDER_VARIABLE in os.environ:
-            _forget_dead_workers(Path(os.environ[SHARED_FOLDER_VARIABLE]))
+        if METRICS_FOLDER_VARIABLE in os.environ:
+            _forget_dead_workers(Path(os.environ[METRICS_FOLDER_VARIABLE]))
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         extra = CollectorRegistry()
@@ -162,8 +165,9 @@ class ServeMetrics:
 
     def close(self) -> None:
         """Take this worker's gauges out of the common ones."""
-        if SHARED_FOLDER_VARIABLE in os.environ:
-            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+        if METRICS_FOLDER_VARIABLE in os.environ:
+            with suppress(OSError):
+                mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
 
 def _forget_dead_workers(folder: Path) -> None:

@@ -4,12 +4,15 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sentiment_serve.api.problems import unexpected_problem
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.process.draining import ConnectionDraining
 
@@ -45,6 +48,7 @@ class RequestMiddleware:
         self._draining = draining
         self._max_body_bytes = max_body_bytes
         self._access_log = access_log
+        self._ids = _random_ids()
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,9 +57,9 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = _id_of_client(scope) or next(self._ids)
         scope.setdefault("state", {})["request_id"] = request_id.decode()
-        status = 500
+        status = 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -68,8 +72,13 @@ class RequestMiddleware:
 
         try:
             await self._app(scope, self._limited(receive), send_with_id)
+        except Exception:
+            logger.exception("an unexpected error", extra={"request_id": request_id.decode()})
+            if status:  # the answer has begun, and cannot become another
+                raise
+            await unexpected_problem(Request(scope))(scope, receive, send_with_id)
         finally:
-            self._observe(scope, status, time.perf_counter() - start)
+            self._observe(scope, status or 500, time.perf_counter() - start)
 
     def _limited(self, receive: Receive) -> Receive:
         received = 0
@@ -105,8 +114,16 @@ class RequestMiddleware:
             )  # fmt: skip
 
 
-def _request_id(scope: Scope) -> bytes:
+def _id_of_client(scope: Scope) -> bytes | None:
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and _VALID_ID.fullmatch(value):
             return bytes(value)
-    return os.urandom(16).hex().encode()
+    return None
+
+
+def _random_ids() -> Iterator[bytes]:
+    """Make ids that nobody can guess; many at once, for each call into the system costs."""
+    while True:
+        digits = os.urandom(16 * 256).hex().encode()
+        for start in range(0, len(digits), 32):
+            yield digits[start : start + 32]

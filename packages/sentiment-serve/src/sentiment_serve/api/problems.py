@@ -123,11 +123,12 @@ def install_problem_handlers(app: FastAPI) -> None:
         code = BlankTextError.code if blank else InputError.code
         return problem_response(request, STATUSES[code], code, detail, errors=errors)
 
-    @app.exception_handler(Exception)
-    async def on_bug(request: Request, _error: Exception) -> JSONResponse:
-        code = SentimentError.code
-        detail = "An unexpected error; the log has the details."
-        return problem_response(request, STATUSES[code], code, detail)
+
+def unexpected_problem(request: Request) -> JSONResponse:
+    """Build the response of an error that nobody expected, which says nothing of it."""
+    code = SentimentError.code
+    detail = "An unexpected error; the log has the details."
+    return problem_response(request, STATUSES[code], code, detail)
 
 
 def _field_error(error: dict[str, Any]) -> FieldError:

@@ -10,6 +10,7 @@ from sentiment_serve.api.authentication import WebhookVerifier
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.prediction.service import PredictionService
+from sentiment_serve.process.channel import WorkerChannel
 from sentiment_serve.process.draining import ConnectionDraining
 from sentiment_serve.settings import ServeSettings
 
@@ -23,6 +24,7 @@ class AppState:
     service: PredictionService
     watcher: AliasWatcher
     draining: ConnectionDraining
+    workers: WorkerChannel
     webhook: WebhookVerifier = field(default_factory=WebhookVerifier)
 
 

@@ -1,6 +1,5 @@
-"""Copies the files of a model package from wherever its source keeps them."""
+"""Reads the files of a model package from wherever its source keeps them."""
 
-from pathlib import Path
 from urllib.parse import quote, unquote, urlparse
 
 import urllib3
@@ -28,15 +27,18 @@ class PackageReader:
         self._stores = stores
         self._pool = pool
 
-    def fetch(self, package_uri: str, folder: Path) -> None:
-        """Copy a package into an empty folder; nothing is checked here.
+    def fetch(self, package_uri: str) -> dict[str, bytes]:
+        """Read a package into memory; nothing is checked here, and no disk is needed.
 
         Parameters
         ----------
         package_uri : str
             ``mlflow-artifacts:``, ``s3:``, ``http(s):``, ``file:`` or a path.
-        folder : Path
-            Exists.
+
+        Returns
+        -------
+        dict of str to bytes
+            Content of the files by their names.
 
         Raises
         ------
@@ -46,11 +48,13 @@ class PackageReader:
             If the store does not give the files; see `ObjectReader`.
         """
         reader = self.open(package_uri)
+        files = {}
         for name in PACKAGE_FILES:
             try:
-                reader.get_file(name, folder / name)
+                files[name] = reader.get(name)
             except NotFoundError as error:
                 raise ModelPackageError(f"The model has no file {reader.uri}/{name}.") from error
+        return files
 
     def open(self, uri: str) -> ObjectReader:
         """Open the folder at an address, as for `fetch`."""

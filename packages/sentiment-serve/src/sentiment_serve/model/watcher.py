@@ -4,19 +4,23 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
-from pathlib import Path
+import time
 from typing import Final
 
-from sentiment_core.errors import AliasNotSetError, ModelError, SentimentError
-from sentiment_serve.model.cache import ModelCache
+from sentiment_core.errors import AliasNotSetError, ModelError, SentimentError, UnreachableError
+from sentiment_serve.model.cache import FetchPackage, ModelCache
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.version import ModelSource, VersionRef
 
 logger = logging.getLogger(__name__)
 
+LOOK: Final = b"look"
+LOOK_AND_RETRY: Final = b"look-and-retry"
+"""What one worker tells the others: see `AliasWatcher.on_message`."""
+
 _JITTER: Final = 0.1
 _IMPATIENT_SECONDS: Final = 2.0
+_REFUSED_SECONDS: Final = 300.0
 
 
 class AliasWatcher:
@@ -25,7 +29,7 @@ class AliasWatcher:
     Parameters
     ----------
     fetch : callable
-        Copies a package from an address into a folder.
+        Reads the files of a package at an address.
     interval : float
         Seconds between checks; 0 checks only until the first champion is there.
     """
@@ -34,7 +38,7 @@ class AliasWatcher:
         self,
         source: ModelSource,
         cache: ModelCache,
-        fetch: Callable[[str, Path], None],
+        fetch: FetchPackage,
         holder: ModelHolder,
         *,
         aliases: tuple[str, ...],
@@ -46,24 +50,23 @@ class AliasWatcher:
         self._holder = holder
         self._aliases = aliases
         self._interval = interval
-        self._refused: dict[str, VersionRef] = {}
+        self._refused: dict[str, tuple[VersionRef, float]] = {}
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._told: set[asyncio.Task[bool]] = set()
 
     def start(self) -> None:
         """Load the last good models from the cache, then follow the aliases in the background."""
         for alias in self._aliases:
-            model = self._cache.last_good(alias)
-            if model:
-                self._holder.load(model)
+            self._load_last_good(alias)
         self._task = asyncio.create_task(self._follow(), name="alias-watcher")
 
     async def stop(self) -> None:
-        """End the background task."""
-        if self._task:
-            self._task.cancel()
+        """End the background tasks."""
+        for task in (*self._told, *([self._task] if self._task else [])):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
     async def check(self, *, retry_refused: bool = False) -> bool:
         """Look at the aliases now; with `retry_refused` also try a version that was refused before.
@@ -81,6 +84,12 @@ class AliasWatcher:
                 await asyncio.to_thread(self._check_alias, alias)
             after = self._holder.champion
         return after is not None and (before is None or before.version != after.version)
+
+    def on_message(self, message: bytes) -> None:
+        """Look at the aliases soon, because another worker says so."""
+        task = asyncio.create_task(self.check(retry_refused=message == LOOK_AND_RETRY))
+        self._told.add(task)
+        task.add_done_callback(self._told.discard)
 
     async def _follow(self) -> None:
         while True:
@@ -104,17 +113,37 @@ class AliasWatcher:
             self._refused.pop(alias, None)
             self._holder.note_absent(alias, str(error))
         except SentimentError as error:
-            self._holder.note_unreachable(alias, error.code, str(error))
+            self._note_unreachable(alias, error.code, str(error))
+            return
+        except OSError as error:  # of this machine: too many open files, a disk that fails
+            reason = f"Checking @{alias} failed: {error.strerror or error}."
+            self._note_unreachable(alias, UnreachableError.code, reason)
             return
         except Exception as error:
             logger.exception("checking @%s failed", alias)
             reason = f"Checking @{alias} failed unexpectedly ({type(error).__name__})."
-            self._holder.note_unreachable(alias, SentimentError.code, reason)
+            self._note_unreachable(alias, SentimentError.code, reason)
             return
         self._holder.note_answer(alias)
 
+    def _note_unreachable(self, alias: str, code: str, reason: str) -> None:
+        self._holder.note_unreachable(alias, code, reason)
+        if self._holder.get(alias) is None:  # what could not be read at the start may be readable
+            self._load_last_good(alias)
+
+    def _load_last_good(self, alias: str) -> None:
+        try:
+            model = self._cache.last_good(alias)
+        except Exception:  # whatever lies in the cache, the worker starts
+            logger.exception("reading the cache of @%s failed", alias)
+            return
+        if model:
+            self._holder.load(model)
+
     def _follow_to(self, ref: VersionRef) -> None:
-        if ref == self._refused.get(ref.alias):
+        refused, until = self._refused.get(ref.alias, (None, 0.0))
+        # The same version may hold other files by now.
+        if ref == refused and time.monotonic() < until:
             return
         current = self._holder.get(ref.alias)
         if current and current.version == ref.version and ref.digest in {None, current.digest}:
@@ -124,7 +153,7 @@ class AliasWatcher:
             try:
                 model = self._cache.load(ref, self._fetch)
             except ModelError as error:
-                self._refused[ref.alias] = ref
+                self._refused[ref.alias] = ref, time.monotonic() + _REFUSED_SECONDS
                 self._holder.refuse(ref.alias, ref.version, str(error))
                 return
             self._holder.load(model)

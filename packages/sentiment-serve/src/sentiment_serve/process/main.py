@@ -7,7 +7,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from sentiment_core.errors import SettingsError
-from sentiment_serve.process.shared_metrics import shared_metrics
+from sentiment_serve.process.run_folder import run_folder
 from sentiment_serve.settings import ServeSettings, load_settings
 
 
@@ -24,7 +24,7 @@ def main() -> None:
         sys.exit(f"Error: invalid settings: {problems}.")
     except SettingsError as error:
         sys.exit(f"Error: {error}")
-    with shared_metrics(settings.workers):
+    with run_folder(settings.workers):
         uvicorn.run(
             "sentiment_serve.app:app",
             host=settings.host,

@@ -9,6 +9,7 @@ from sentiment_serve.api.authentication import check_admin
 from sentiment_serve.api.problems import problem_responses
 from sentiment_serve.api.schemas import ReloadAnswer
 from sentiment_serve.api.state import AppState, state_of
+from sentiment_serve.model.watcher import LOOK, LOOK_AND_RETRY
 
 router = APIRouter(tags=["admin"])
 _bearer = HTTPBearer(auto_error=False)
@@ -33,8 +34,9 @@ def require_admin(
     responses=problem_responses(401, 403),
 )
 async def reload_model(request: Request) -> ReloadAnswer:
-    """Look at the alias now, and also try a version that was refused before."""
+    """Look at the alias now, in all workers, and also try a version that was refused before."""
     state = state_of(request)
+    state.workers.tell_others(LOOK_AND_RETRY)
     return _answer(state, reloaded=await state.watcher.check(retry_refused=True))
 
 
@@ -54,6 +56,7 @@ async def mlflow_webhook(
         timestamp=timestamp,
         signature=signature,
     )
+    state.workers.tell_others(LOOK)
     return _answer(state, reloaded=await state.watcher.check())
 
 

@@ -1,0 +1,10 @@
+"""A few hundred damaged inputs for each reader; tests/chaos feeds a hundred thousand."""
+
+import pytest
+
+from tests.support.fuzzing import TARGETS, run_fuzz
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_damaged_input_is_read_or_refused(name):
+    run_fuzz(name, count=300)

@@ -1,0 +1,19 @@
+"""A hundred thousand damaged inputs for each reader of files, answers and requests.
+
+FUZZ_INPUTS and FUZZ_SEED choose how many and which; a finding names its seed and number.
+"""
+
+import os
+
+import pytest
+
+from tests.support.fuzzing import TARGETS, run_fuzz
+
+INPUTS = int(os.environ.get("FUZZ_INPUTS", "100000"))
+SEED = int(os.environ.get("FUZZ_SEED", "1"))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_input_raises_what_is_not_documented(name, record_property):
+    slowest, megabytes = run_fuzz(name, count=INPUTS, seed=SEED)
+    record_property("figures", f"{INPUTS} inputs, {slowest:.3f} s, {megabytes:.0f} MB")
