@@ -18,6 +18,7 @@ from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.metrics import PredictionLogMetrics, ServeMetrics
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.prediction.log import PredictionLog, open_prediction_log
+from sentiment_serve.prediction.log_batch import Batch
 from sentiment_serve.prediction.log_folder import BoundedFolder, FolderDestination
 from sentiment_serve.prediction.log_records import PredictionRecord, TextRule
 from sentiment_serve.prediction.log_spool import Spool
@@ -57,7 +58,7 @@ class MemoryStore:
         self.objects[key] = content
 
     def lines(self):
-        contents = self.objects.values()
+        contents = list(self.objects.values())
         return [json.loads(line) for content in contents for line in content.splitlines()]
 
 
@@ -240,12 +241,40 @@ def test_without_a_usable_disk_records_go_to_the_store_at_once(make_log, store, 
     assert metrics.failed_writes.labels("spool")._value.get() == 1
 
 
+def test_a_second_attempt_writes_the_same_object(metrics, tmp_path):
+    """The first one arrived, but its answer was lost; and there is no disk to keep it on."""
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    store = MemoryStore()
+    folder = BoundedFolder(tmp_path / "spool", LIMIT, metrics.lost.labels("spool_full").inc)
+    spool, batch = Spool(folder, lambda: store, metrics), Batch(1e9, 1, b"line\n")
+    for _ in range(2):
+        spool.write(batch)
+    assert list(store.objects.values()) == [b"line\n"]
+
+
+def test_a_file_that_makes_room_while_it_is_sent_is_counted_once(metrics, tmp_path):
+    folder = BoundedFolder(tmp_path, 2 * 4096, metrics.lost.labels("spool_full").inc)
+
+    class Slow(MemoryStore):
+        def put(self, *_):
+            with folder.writing():
+                for number in range(2):
+                    folder.write(f"{number}.jsonl", b"newer\n")
+
+    spool = Spool(folder, Slow, metrics)
+    spool.write(Batch(1e9, 3, b"line\n" * 3))
+    spool.send()
+    assert lost(metrics, "spool_full") == 3
+    assert total(metrics.written) == 0
+
+
 def test_what_no_place_takes_is_bounded_and_counted(make_log, metrics, tmp_path, caplog):
     (tmp_path / "log").write_text("a file where the folder should be")
     log = make_log(timeout=0.3)
     log.start()
+    one = record()
     for _ in range(24_000):
-        log.record(record())
+        log.record(one)
     log.stop()
     accepted, written = total(metrics.accepted), total(metrics.written)
     assert (accepted, written) == (24_000, 0)
@@ -310,7 +339,7 @@ def test_every_record_is_accounted_for(machine):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25, stateful_step_count=40, deadline=None,
+            max_examples=12, stateful_step_count=30, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -18,6 +18,7 @@ from sentiment_core.registry_names import (
     embedded_tracking_uri,
 )
 from sentiment_core.store_settings import StoreSettings
+from sentiment_core.stores import open_store
 
 _REGISTERED: Final = re.compile(rf"models:/(?P<name>[^/@]+)@{CHAMPION}")
 _BUCKET: Final = re.compile(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}(/|$)")
@@ -176,3 +177,16 @@ def load_settings() -> tuple[ServeSettings, StoreSettings]:
     """
     load_environment(ServeSettings, StoreSettings)
     return ServeSettings(), StoreSettings()
+
+
+def check_log_address(settings: ServeSettings, stores: StoreSettings) -> None:
+    """Find out before anything is served whether the log's store can be asked at all.
+
+    Raises
+    ------
+    SettingsError, DeniedError
+        If the endpoint is no address, or the keys are not complete. A store that is away, and a
+        bucket that is missing, are no errors of the start: records wait for them.
+    """
+    if settings.prediction_log == "s3":
+        open_store(str(settings.prediction_log_path), stores)
