@@ -18,6 +18,7 @@ from tests.support.log_processes import (
     check_sigkills,
     check_sigterm,
     closing,
+    killing,
     recorded,
 )
 
@@ -48,7 +49,7 @@ def test_a_store_that_is_killed_again_and_again_under_load(tmp_path):
     bucket = Bucket(tmp_path, make_settings(tmp_path / "stack"))
     options = {"PREDICTION_LOG": "s3", "PREDICTION_LOG_PATH": URI}
     api = LoggingApi(tmp_path, **bucket.variables, **options)
-    with closing(bucket.process), closing(api.process):
+    with killing(bucket.process), closing(api.process):
         bucket.process.start()
         bucket.create("data")
         api.start()
@@ -63,6 +64,15 @@ def test_a_store_that_is_killed_again_and_again_under_load(tmp_path):
         stored = recorded(bucket.contents(URI))
     assert sorted(stored) == sorted(load.answered)
     print(f"6 store kills: {len(stored)} stored, 0 lost, 0 twice")
+
+
+def test_where_nothing_can_be_written_requests_are_answered_and_records_counted(tmp_path):
+    (tmp_path / "log").write_text("a file where the folder should be")
+    api = LoggingApi(tmp_path, PREDICTION_LOG_TIMEOUT="0.2")
+    with closing(api.process):
+        api.start()
+        stored, words = check_sigterm(api, list, 500)
+        assert (stored, words["written"], words["lost"]) == (0, 0, 500)
 
 
 def test_3000_labels_that_collide(tmp_path):

@@ -209,3 +209,13 @@ def closing(process):
     finally:
         if process.popen:
             process.close()
+
+
+@contextmanager
+def killing(process):
+    """End it at once: a polite end takes a store a quarter of a minute."""
+    try:
+        yield
+    finally:
+        if process.popen:
+            process.kill()
