@@ -1,7 +1,7 @@
 """What the API counts. All Prometheus names stand here."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +49,69 @@ _LATENCY_BUCKETS: Final = (
     2.5,
 )
 _CONFIDENCE_BUCKETS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0)
+
+
+class PredictionLogMetrics:
+    """What became of the records of the prediction log.
+
+    accepted = written + lost + spooled + waiting, but for what killed workers had in memory.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.accepted = Counter(
+            "sentiment_prediction_log_accepted", "Records that requests gave to the log.",
+            registry=registry,
+        )  # fmt: skip
+        self.written = Counter(
+            "sentiment_prediction_log_written", "Records that are where they belong.",
+            registry=registry,
+        )  # fmt: skip
+        self.lost = Counter(
+            "sentiment_prediction_log_lost", "Records that will never be written.", ["reason"],
+            registry=registry,
+        )  # fmt: skip
+        self.expired = Counter(
+            "sentiment_prediction_log_expired",
+            "Written records that made room for newer ones.", registry=registry,
+        )  # fmt: skip
+        self.failed_writes = Counter(
+            "sentiment_prediction_log_failed_writes", "Attempts to write records that failed; "
+            "they are repeated.", ["place"], registry=registry,
+        )  # fmt: skip
+        self.waiting = Gauge(
+            "sentiment_prediction_log_waiting", "Records in memory alone, a moment ago.",
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+        self.spool = _Spool()
+
+    def watch_spool(self, count: Callable[[], int]) -> None:
+        """Ask for the number of records on their way to a bucket whenever metrics are shown."""
+        self.spool.count = count
+
+    def totals(self) -> dict[str, int]:
+        """Sum up this process."""
+        return {
+            "accepted": _total(self.accepted),
+            "written": _total(self.written),
+            "lost": _total(self.lost),
+        }
+
+
+def _total(counter: Counter) -> int:
+    samples = [sample for metric in counter.collect() for sample in metric.samples]
+    return int(sum(sample.value for sample in samples if sample.name.endswith("_total")))
+
+
+class _Spool(Collector):
+    count: Callable[[], int] | None = None
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        if self.count:
+            yield GaugeMetricFamily(
+                "sentiment_prediction_log_spooled",
+                "Records in files that wait for the store, of all workers.",
+                value=self.count(),
+            )
 
 
 class ServeMetrics:
@@ -110,9 +173,10 @@ class ServeMetrics:
             ["champion", "challenger", "agree"], registry=registry,
         )  # fmt: skip
         self.dropped = Counter(
-            "sentiment_background_dropped", "Records dropped because a queue was full or a store "
-            "refused them.", ["queue"], registry=registry,
+            "sentiment_background_dropped", "Work beside the requests that was not done.",
+            ["queue"], registry=registry,
         )  # fmt: skip
+        self.prediction_log = PredictionLogMetrics(registry)
         self._children: dict[tuple[str, str], tuple[Counter, Histogram, Counter]] = {}
         holder.subscribe(self._on_model_event)
 
@@ -161,6 +225,7 @@ class ServeMetrics:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         extra = CollectorRegistry()
         extra.register(_Staleness(self._holder))
+        extra.register(self.prediction_log.spool)
         return generate_latest(registry) + generate_latest(extra)
 
     def close(self) -> None:

@@ -18,8 +18,10 @@ from sentiment_core.registry_names import (
     embedded_tracking_uri,
 )
 from sentiment_core.store_settings import StoreSettings
+from sentiment_core.stores import open_store
 
 _REGISTERED: Final = re.compile(rf"models:/(?P<name>[^/@]+)@{CHAMPION}")
+_BUCKET: Final = re.compile(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}(/|$)")
 _POINTER_SCHEMES: Final = ("s3://", "file://", "http://", "https://")
 
 
@@ -76,6 +78,15 @@ class ServeSettings(BaseSettings):
     prediction_log_key: SecretStr = Field(
         default=SecretStr(""), description="Key of the hash that stands for a text."
     )
+    prediction_log_max_bytes: int = Field(
+        default=1 << 30, ge=16 << 20, description="Bytes of its files, of all workers together."
+    )
+    prediction_log_interval: float = Field(
+        default=10, gt=0, description="Seconds that a record is in memory alone at most."
+    )
+    prediction_log_timeout: float = Field(
+        default=5, ge=0, description="Seconds at the end in which waiting records are written."
+    )
     admin_token: SecretStr | None = Field(
         default=None, description="Bearer token of /admin; unset: loopback clients only."
     )
@@ -114,6 +125,8 @@ class ServeSettings(BaseSettings):
             raise ValueError(
                 "PREDICTION_LOG=s3 needs PREDICTION_LOG_PATH=s3://bucket/prefix, and only it does"
             )
+        if self.prediction_log == "s3" and not _BUCKET.match(self.prediction_log_path or ""):
+            raise ValueError(f"PREDICTION_LOG_PATH={self.prediction_log_path} names no bucket")
         return self
 
     @property
@@ -164,3 +177,16 @@ def load_settings() -> tuple[ServeSettings, StoreSettings]:
     """
     load_environment(ServeSettings, StoreSettings)
     return ServeSettings(), StoreSettings()
+
+
+def check_log_address(settings: ServeSettings, stores: StoreSettings) -> None:
+    """Find out before anything is served whether the log's store can be asked at all.
+
+    Raises
+    ------
+    SettingsError, DeniedError
+        If the endpoint is no address, or the keys are not complete. A store that is away, and a
+        bucket that is missing, are no errors of the start: records wait for them.
+    """
+    if settings.prediction_log == "s3":
+        open_store(str(settings.prediction_log_path), stores)

@@ -1,6 +1,7 @@
 """The challenger's share of the traffic: answers (split) or a silent second opinion (shadow)."""
 
 import random
+import sys
 from collections.abc import Callable
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -9,7 +10,7 @@ from sentiment_core.labels import Sentiment, classify
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.holder import ModelHolder
-from sentiment_serve.prediction.background import BackgroundWorker
+from sentiment_serve.prediction.background import BackgroundWorker, BoundedQueue
 
 _BUCKETS: Final = 10_000
 
@@ -54,7 +55,7 @@ class Shadow:
         self._metrics = metrics
         self._share = percent / 100
         self._worker = BackgroundWorker[_Opinion](
-            "shadow", self._handle, metrics.dropped.labels("shadow")
+            "shadow", self._handle, metrics.dropped.labels("shadow"), BoundedQueue()
         )
 
     def start(self) -> None:
@@ -62,17 +63,17 @@ class Shadow:
         self._worker.start()
 
     def stop(self) -> None:
-        """Score what waits, then end."""
+        """Score what waits, as far as there is time, then end."""
         self._worker.stop()
 
     def offer(self, text: str, champion: LoadedModel, sentiment: Sentiment) -> None:
         """Perhaps ask the challenger too what the champion has answered."""
         if random.random() < self._share:  # noqa: S311 - no secret
-            self._worker.submit(_Opinion(text, champion, sentiment))
+            self._worker.submit(_Opinion(text, champion, sentiment), sys.getsizeof(text))
 
-    def _handle(self, opinion: _Opinion | None) -> None:
+    def _handle(self, opinion: _Opinion) -> None:
         challenger = self._holder.challenger
-        if opinion is None or challenger is None:
+        if challenger is None:
             return
         sentiment, _ = classify(challenger.scorer.predict_positive(opinion.text))
         agree = "true" if sentiment == opinion.sentiment else "false"

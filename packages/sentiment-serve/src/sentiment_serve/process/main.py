@@ -6,23 +6,24 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
-from sentiment_core.errors import SettingsError
+from sentiment_core.errors import DeniedError, SettingsError
 from sentiment_serve.process.run_folder import run_folder
-from sentiment_serve.settings import ServeSettings, load_settings
+from sentiment_serve.settings import ServeSettings, check_log_address, load_settings
 
 
 def main() -> None:
     """Serve until a signal comes; requests under way are finished first."""
     _parse_arguments()
     try:
-        settings, _ = load_settings()
+        settings, stores = load_settings()
+        check_log_address(settings, stores)
     except ValidationError as error:
         problems = "; ".join(
             f"{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
             for item in error.errors(include_url=False)
         )
         sys.exit(f"Error: invalid settings: {problems}.")
-    except SettingsError as error:
+    except (DeniedError, SettingsError) as error:
         sys.exit(f"Error: {error}")
     with run_folder(settings.workers):
         uvicorn.run(

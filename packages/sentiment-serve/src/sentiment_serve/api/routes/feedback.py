@@ -1,5 +1,7 @@
 """True labels for answered requests."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 
 from sentiment_serve.api.problems import problem_responses
@@ -9,8 +11,12 @@ from sentiment_serve.api.state import state_of
 router = APIRouter(tags=["feedback"])
 
 
-@router.post("/feedback", responses=problem_responses(400, 404, 409, 413, 422))
+@router.post("/feedback", responses=problem_responses(400, 404, 409, 413, 422, 503))
 async def feedback(body: FeedbackRequest, request: Request) -> FeedbackAnswer:
-    """Take the true label of a request; /metrics then knows the accuracy of each version."""
-    feedback = state_of(request).service.take_feedback(body.request_id, body.label)
+    """Take the true label of a request; /metrics then knows the accuracy of each version.
+
+    The first label of a request counts, and is recorded beside its prediction; others get 409.
+    """
+    service = state_of(request).service
+    feedback = await asyncio.to_thread(service.take_feedback, body.request_id, body.label)
     return FeedbackAnswer(correct=feedback.correct, model_version=feedback.version)

@@ -1,16 +1,12 @@
-"""The challenger's share, the prediction log, and work beside the requests."""
+"""The challenger's share, and work beside the requests."""
 
 import asyncio
-import hmac
-import json
 import threading
 
 import pytest
 from prometheus_client import Counter
 
-from sentiment_core.folder_store import FolderStore
-from sentiment_serve.prediction.background import BackgroundWorker
-from sentiment_serve.prediction.log import StoreSink
+from sentiment_serve.prediction.background import BackgroundWorker, BoundedQueue
 from sentiment_serve.prediction.recent import RecentPredictions
 from tests.support.tiny_models import make_scorer
 
@@ -76,75 +72,18 @@ async def test_a_shadow_never_answers_but_is_compared(start, rivals):
         assert await running.metric(f'{name}{{agree="false",challenger="2",champion="1"}}') == 2
 
 
-async def test_the_log_holds_a_keyed_hash_instead_of_the_text(start, registry, tmp_path):
-    registry.add("4")
-    folder = tmp_path / "log"
-    options = {"prediction_log": "file", "prediction_log_path": str(folder)}
-    async with start(**options, prediction_log_key="k") as running:
-        answer = await running.predict("a good secret", **{"X-Request-ID": "r1"})
-    (path,) = folder.iterdir()
-    (entry,) = map(json.loads, path.read_text().splitlines())
-    assert "secret" not in path.read_text()
-    assert entry["request_id"] == "r1"
-    assert entry["version"] == "4"
-    assert entry["sentiment"] == "positive"
-    assert entry["confidence"] == answer.json()["confidence"]
-    assert entry["low_information"] is False
-    assert entry["terms_matched"] == 1
-    assert entry["text_hmac"] == hmac.new(b"k", b"a good secret", "sha256").hexdigest()
-
-
-async def test_the_log_holds_the_text_only_when_asked_for(start, registry, tmp_path):
-    registry.add("4")
-    async with start(prediction_log="file", prediction_log_text=True) as running:
-        await running.client.post("/predict/batch", json={"texts": ["good", "unheard"]})
-    (path,) = (tmp_path / "home" / "log").iterdir()
-    entries = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(entry["text"], entry["low_information"]) for entry in entries] == [
-        ("good", False),
-        ("unheard", True),
-    ]
-
-
-def test_lines_are_held_while_the_store_is_away_and_sent_when_it_is_back(tmp_path, caplog):
-    folder = tmp_path / "bucket"
-    folder.write_text("a file where the store should be")
-    dropped = Counter("lost", "lost", registry=None)
-    sink = StoreSink(FolderStore(folder), dropped)
-    for number in range(1000):
-        sink.write(f"line {number}")
-    assert "cannot be sent" in caplog.text
-    folder.unlink()
-    sink.close()
-    (path,) = folder.rglob("*.jsonl")
-    assert path.read_text().splitlines() == [f"line {number}" for number in range(1000)]
-    assert dropped._value.get() == 0
-
-
-def test_what_a_store_never_took_is_counted(tmp_path):
-    (tmp_path / "bucket").write_text("a file where the store should be")
-    dropped = Counter("lost", "lost", registry=None)
-    sink = StoreSink(FolderStore(tmp_path / "bucket"), dropped)
-    for number in range(12_500):
-        sink.write(str(number))
-    assert dropped._value.get() == 2000
-    sink.close()
-    assert dropped._value.get() == 12_500
-
-
 def test_a_full_queue_drops_and_counts_and_never_waits():
     release, handled = threading.Event(), []
 
     def handle(item):
         release.wait()
-        if item is not None:
-            handled.append(item)
+        handled.append(item)
 
     dropped = Counter("dropped", "dropped", registry=None)
-    worker = BackgroundWorker("test", handle, dropped, capacity=10, idle_seconds=0.01)
+    worker = BackgroundWorker("test", handle, dropped, BoundedQueue(10))
     worker.start()
     for number in range(100):
-        worker.submit(number)
+        worker.submit(number, 1)
     release.set()
     worker.stop()
     assert 10 <= len(handled) <= 11
@@ -157,17 +96,28 @@ def test_a_failing_handler_does_not_end_the_worker():
     def handle(item):
         if item == "bad":
             raise OSError("disk full")
-        if item is not None:
-            handled.append(item)
+        handled.append(item)
 
     dropped = Counter("dropped", "dropped", registry=None)
-    worker = BackgroundWorker("test", handle, dropped, idle_seconds=0.01)
+    worker = BackgroundWorker("test", handle, dropped, BoundedQueue())
     worker.start()
     for item in ("a", "bad", "b"):
-        worker.submit(item)
+        worker.submit(item, 1)
     worker.stop()
     assert handled == ["a", "b"]
     assert dropped._value.get() == 1
+
+
+def test_what_there_is_no_time_for_is_counted():
+    release = threading.Event()
+    dropped = Counter("dropped", "dropped", registry=None)
+    worker = BackgroundWorker("test", lambda _: release.wait(), dropped, BoundedQueue())
+    worker.start()
+    for number in range(5):
+        worker.submit(number, 1)
+    worker.stop(timeout=0.1)
+    assert dropped._value.get() >= 4
+    release.set()
 
 
 def test_recent_predictions_are_common_to_all_workers(tmp_path):
