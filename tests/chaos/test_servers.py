@@ -8,14 +8,13 @@ from contextlib import ExitStack, suppress
 
 import httpx
 import mlflow
-import psutil
 import pytest
 
 from sentiment_cli.stack.health import check_part
 from tests.chaos.load import Operator, Predictions
 from tests.chaos.report import Row
 from tests.support import eventually
-from tests.support.stack import PROXIED, api, assert_champion_is_sound
+from tests.support.stack import PROXIED, api, api_workers, assert_champion_is_sound
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -179,19 +178,6 @@ def test_nothing_that_was_acknowledged_is_lost(
     assert row.tried > row.failed
     assert row.lost == 0
     assert set(predictions.statuses) == {200}
-
-
-def api_workers(served):
-    """The processes of the API that answer requests."""
-    port = served.base_url.port
-    (parent,) = {
-        psutil.Process(connection.pid)
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-        and connection.laddr.port == port
-        and psutil.Process(connection.pid).parent().pid in {os.getpid(), 1}
-    } or {None}
-    return [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["SIGKILL", "SIGSTOP"])

@@ -186,10 +186,17 @@ def api(stack, model_name, **environment):
     url = f"http://127.0.0.1:{port}"
     log = stack.root / f"api-{port}.log"
     with (
-        running([BIN / "sentiment-serve"], url, log, ready="/livez", **environment),
-        httpx.Client(base_url=url) as client,
+        running([BIN / "sentiment-serve"], url, log, ready="/livez", **environment) as process,
+        httpx.Client(base_url=url, timeout=60) as client,
     ):
+        client.process = psutil.Process(process.popen.pid)
         yield client
+
+
+def api_workers(client):
+    """The processes that answer requests, of an API that has several."""
+    children = client.process.children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
 def kill_in_the_middle(stack, part, experiment):
