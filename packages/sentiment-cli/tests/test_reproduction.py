@@ -114,13 +114,14 @@ VERSION = VersionInfo("7", (), 0, "run", "source", {"scorer.sha256": "of the ver
 NO_PARAMS = load_params(Path(__file__).parents[3] / "params.yaml")
 
 
-def registry_with(**tags):
+def registry_with(more_params=None, **tags):
     """A registry whose version has a run with these tags."""
     params = {
         f"{section}.{name}": str(value)
         for section, values in NO_PARAMS.model_dump().items()
         for name, value in values.items()
     }
+    params |= more_params or {}
     record = RunRecord(metrics={}, params=params, tags=tags, test_digest=None)
     return SimpleNamespace(run_record=lambda _info: record)
 
@@ -141,6 +142,14 @@ def test_a_recipe_has_the_commit_the_data_and_the_parameters_of_the_run(project)
     assert recipe.commands[-1] == f"sentiment-cli train --data-path {PATH} --params reproduced.yaml"
     assert recipe.dirty
     assert yaml.safe_load(params_as_yaml(recipe)) == NO_PARAMS.model_dump(mode="json")
+
+
+def test_a_recipe_outlives_the_parameters_that_the_code_has_now(project):
+    """The code of its own commit judges them."""
+    tags = {"git.commit": track(project, "stage"), "data.md5": MD5, "data.path": PATH}
+    registry = registry_with({"model.gone": "[1, 2]"}, **tags)
+    recipe = find_recipe(registry, VERSION, project, StoreSettings())
+    assert yaml.safe_load(params_as_yaml(recipe))["model"]["gone"] == [1, 2]
 
 
 STUB = """#!/bin/sh

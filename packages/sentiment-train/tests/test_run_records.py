@@ -2,13 +2,19 @@
 
 import inspect
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
-from sentiment_core.params import Params
+from sentiment_core.params import Params, parse_params
 from sentiment_train.flows.training import train_sentiment_model
 from sentiment_train.registry.promotion import read_decision
-from sentiment_train.registry.run_log import params_as_text, params_of_run
+from sentiment_train.registry.run_log import (
+    COMMIT_TAG,
+    code_tags,
+    params_as_text,
+    params_of_run,
+)
 from sentiment_train.request import TrainingRequest
 from sentiment_train.results import Decision
 
@@ -17,12 +23,27 @@ from sentiment_train.results import Decision
 def test_parameters_come_back_as_they_were_logged(params, path):
     data = params.data.model_copy(update={"path": path, "samples": None})
     params = params.model_copy(update={"data": data})
-    assert params_of_run(params_as_text(params)) == params
+    assert parse_params(params_of_run(params_as_text(params))) == params
 
 
 def test_parameters_of_older_runs_stay_readable(params):
     older = {name: str(value) for name, value in params.flat().items()}
-    assert params_of_run(older) == params
+    assert parse_params(params_of_run(older)) == params
+
+
+def test_parameters_that_this_code_does_not_know_come_back_as_they_were():
+    logged = {"model.C": "3.0", "model.gone": "true", "later.name": "text", "later.list": "[1]"}
+    assert params_of_run(logged) == {
+        "model": {"C": 3.0, "gone": True}, "later": {"name": "text", "list": [1]},
+    }  # fmt: skip
+
+
+def test_the_commit_is_that_of_the_repository_else_that_of_the_image(settings, monkeypatch):
+    assert code_tags(settings) == {}
+    of_image = settings.model_copy(update={"revision": "of-the-image"})
+    assert code_tags(of_image) == {COMMIT_TAG: "of-the-image"}
+    monkeypatch.chdir(Path(__file__).parent)
+    assert len(code_tags(of_image)[COMMIT_TAG]) == 40
 
 
 def test_a_decision_comes_back_from_its_tags():

@@ -89,14 +89,15 @@ def find_recipe(
     params = params_of_run(run.params)
     path = run.tags[DATA_PATH_TAG]
     md5 = run.tags[DATA_MD5_TAG]
-    data_commands, notes = _data_commands(project, commit, path, md5, params.data.source, store)
+    source = params.get("data", {}).get("source", "csv")
+    data_commands, notes = _data_commands(project, commit, path, md5, source, store)
     return Recipe(
         version=info.version,
         commit=commit,
         dirty=run.tags.get(GIT_DIRTY_TAG) == "true",
         data_path=path,
         data_md5=md5,
-        params=params.model_dump(mode="json"),
+        params=params,
         model_digest=run.tags.get(SCORER_DIGEST_TAG, info.tags.get(SCORER_DIGEST_TAG, "")),
         commands=(
             f"git checkout {commit}",
@@ -201,7 +202,7 @@ def _fetch_data(recipe: Recipe, project: Path, clone: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             return target
-    if recipe.params["data"]["source"] != "csv":
+    if recipe.params.get("data", {}).get("source", "csv") != "csv":
         _cli(clone, "prepare-data", "--force", "--output", str(target))
     if not _has_digest(target, md5):
         raise NotFoundError(

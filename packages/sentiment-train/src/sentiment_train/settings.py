@@ -13,6 +13,7 @@ from sentiment_core.registry_names import (
 )
 
 PROMOTION_WAIT_SECONDS: Final = 300.0
+UNKNOWN_REVISION: Final = "unknown"
 
 
 class TrainSettings(BaseSettings):
@@ -56,6 +57,10 @@ class TrainSettings(BaseSettings):
         max_length=50,  # Prefect takes no more
         description="Waits before the repetitions of a task whose server does not answer, as JSON: "
         "one repetition for each, none for [].",
+    )
+    revision: str = Field(
+        default=UNKNOWN_REVISION,
+        description="Commit of the code, where there is no git repository; images set it.",
     )
     promotion_wait_seconds: NonNegativeFloat = Field(
         default=PROMOTION_WAIT_SECONDS,

@@ -22,7 +22,7 @@ from mlflow.types import ColSpec, DataType, Schema
 
 from sentiment_core.errors import ConflictError
 from sentiment_core.model_package import write_package
-from sentiment_core.params import Params, parse_params
+from sentiment_core.params import Params
 from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.data.checks import DataReport
@@ -35,11 +35,12 @@ from sentiment_train.model.plots import draw_plots
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.registry.training_rows import write_training_rows
 from sentiment_train.results import LoggedModel
-from sentiment_train.settings import TrainSettings
+from sentiment_train.settings import UNKNOWN_REVISION, TrainSettings
 
 FLOW_RUN_TAG: Final = "prefect.flow_run_id"
 DATA_PATH_TAG: Final = "data.path"
 DATA_MD5_TAG: Final = "data.md5"
+COMMIT_TAG: Final = "mlflow.source.git.commit"
 GIT_DIRTY_TAG: Final = "git.dirty"
 
 _SIGNATURE: Final = ModelSignature(
@@ -121,7 +122,7 @@ def log_training(
         mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run,
         _marked_as_killed_on_interruption(),
     ):
-        mlflow.set_tags(_describe(model))
+        mlflow.set_tags(_describe(model, settings))
         mlflow.log_params(params_as_text(model.params))
         mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
         _log_data(model)
@@ -141,24 +142,19 @@ def params_as_text(params: Params) -> dict[str, str]:
     }
 
 
-def params_of_run(texts: Mapping[str, str]) -> Params:
-    """Read the parameters that a run logged.
+def params_of_run(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Read the parameters that a run logged, as they stood: only its own code can judge them.
 
     Parameters
     ----------
     texts : mapping of str to str
         As `params_as_text` renders them, or with Python's literals, as up to version 0.1.0.
-
-    Raises
-    ------
-    ParamsError
-        If they are not complete.
     """
     nested: dict[str, dict[str, Any]] = {}
     for name, text in texts.items():
         section, _, key = name.partition(".")
         nested.setdefault(section, {})[key] = _value(text)
-    return parse_params(nested)
+    return nested
 
 
 def _value(text: str) -> Any:
@@ -198,7 +194,7 @@ def find_run_of_flow(experiment_id: str, flow_run_id: str) -> Run | None:
     return runs[0] if runs else None
 
 
-def _describe(model: TrainedModel) -> dict[str, str]:
+def _describe(model: TrainedModel, settings: TrainSettings) -> dict[str, str]:
     tags = {f"version.{name}": version(name) for name in _VERSIONED}
     tags["version.mlflow"] = mlflow.__version__
     tags[DATA_PATH_TAG] = model.data.path.as_posix()
@@ -213,11 +209,16 @@ def _describe(model: TrainedModel) -> dict[str, str]:
         json.dumps(model.params.flat(), sort_keys=True).encode()
     ).hexdigest()
     tags[SCORER_DIGEST_TAG] = model.scorer.digest
-    commit = _git("rev-parse", "HEAD")
-    if commit:
-        tags["mlflow.source.git.commit"] = commit
-        tags[GIT_DIRTY_TAG] = "true" if _git("status", "--porcelain", "-uno") else "false"
-    return tags
+    return tags | code_tags(settings)
+
+
+def code_tags(settings: TrainSettings) -> dict[str, str]:
+    """Say which commit this code is of: that of the repository here, else that of the image."""
+    if commit := _git("rev-parse", "HEAD"):
+        dirty = "true" if _git("status", "--porcelain", "-uno") else "false"
+        return {COMMIT_TAG: commit, GIT_DIRTY_TAG: dirty}
+    known = settings.revision != UNKNOWN_REVISION
+    return {COMMIT_TAG: settings.revision} if known else {}
 
 
 def _git(*arguments: str) -> str | None:
