@@ -23,6 +23,7 @@ from sentiment_core.scorer import LinearScorer
 from sentiment_train.data.checks import DataReport, check_data
 from sentiment_train.data.split import Split, split_dataset
 from sentiment_train.data.training_data import TrainingData, provide_data_file, read_training_data
+from sentiment_train.liveness import LivingProcess
 from sentiment_train.model.card import markdown_table, rounded
 from sentiment_train.model.curves import HeldOutScores, write_curves
 from sentiment_train.model.fitting import fit_scorer
@@ -119,10 +120,10 @@ def write_evaluation_curves(folder: Path, scores: HeldOutScores) -> None:
 
 
 @task(name="log-mlflow", **_REMOTE)
-def log_mlflow(model: TrainedModel, settings: TrainSettings) -> LoggedModel:
+def log_mlflow(model: TrainedModel, settings: TrainSettings, process: LivingProcess) -> LoggedModel:
     """Log the run, its data and its model."""
     begin(Step.LOG)
-    logged = log_training(model, settings, flow_run_id=flow_run.id)
+    logged = log_training(model, settings, process, flow_run_id=flow_run.id)
     logger.info("MLflow run %s", logged.run_id)
     return logged
 

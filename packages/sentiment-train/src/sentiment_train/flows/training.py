@@ -10,8 +10,10 @@ from sentiment_core.stores import open_store
 from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries
+from sentiment_train.liveness import living_process
 from sentiment_train.registry.run_log import TrainedModel
 from sentiment_train.results import TrainingResult
+from sentiment_train.running.dead_flow_runs import mark_flow_run
 from sentiment_train.running.environment import configure_runtime
 
 
@@ -57,7 +59,8 @@ def train_sentiment_model(
     path = Path(data_path) if data_path else None
     export_uri = settings.model_export_uri
     store = open_store(export_uri, StoreSettings()) if export_uri else None
-    with sent_to_prefect():
+    with sent_to_prefect(), living_process(settings.home) as process:
+        mark_flow_run(process)
         data, data_report = tasks.load_data(path, params, settings)
         split = tasks.split_data(data, params)
         scorer = tasks.train_model(split.train, params)
@@ -65,7 +68,7 @@ def train_sentiment_model(
         if curves_folder:
             tasks.write_evaluation_curves(Path(curves_folder), scores)
         model = TrainedModel(scorer, scores, split, data, data_report)
-        logged = with_retries(tasks.log_mlflow, settings)(model, settings)
+        logged = with_retries(tasks.log_mlflow, settings)(model, settings, process)
         version = decision = None
         challenger = False
         if register_model:

@@ -28,10 +28,12 @@ from sentiment_core.scorer import LinearScorer
 from sentiment_train.data.checks import DataReport
 from sentiment_train.data.split import Split
 from sentiment_train.data.training_data import TrainingData
+from sentiment_train.liveness import LivingProcess
 from sentiment_train.model.card import write_model_card
 from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import Evaluation
 from sentiment_train.model.plots import draw_plots
+from sentiment_train.registry.dead_runs import PROCESS_TAG, end_dead_mlflow_runs
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.registry.training_rows import write_training_rows
 from sentiment_train.results import LoggedModel
@@ -108,16 +110,24 @@ def ensure_experiment(settings: TrainSettings) -> str:
 
 @mapped_mlflow_errors()
 def log_training(
-    model: TrainedModel, settings: TrainSettings, *, flow_run_id: str | None = None
+    model: TrainedModel,
+    settings: TrainSettings,
+    process: LivingProcess,
+    *,
+    flow_run_id: str | None = None,
 ) -> LoggedModel:
     """Log a run with its model; a repeated call for the same flow run continues its run.
 
-    The id of the Prefect flow run is recorded as a tag.
+    The id of the Prefect flow run and what stands for the process are recorded as tags. Runs that
+    killed trainings left behind as running are ended first.
     """
     experiment_id = ensure_experiment(settings)
     unfinished = find_run_of_flow(experiment_id, flow_run_id) if flow_run_id else None
     run_id = unfinished.info.run_id if unfinished else None
-    tags = {FLOW_RUN_TAG: flow_run_id} if flow_run_id else {}
+    end_dead_mlflow_runs(experiment_id, process)
+    tags = {PROCESS_TAG: process.token}
+    if flow_run_id:
+        tags[FLOW_RUN_TAG] = flow_run_id
     with (
         mlflow.start_run(run_id=run_id, experiment_id=experiment_id, tags=tags) as run,
         _marked_as_killed_on_interruption(),
