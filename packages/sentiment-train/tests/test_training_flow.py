@@ -37,7 +37,9 @@ from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train.flows import tasks
 from sentiment_train.flows.training import train_sentiment_model
+from sentiment_train.registry.dead_runs import PROCESS_TAG
 from sentiment_train.registry.lease import LeaseLostError
+from sentiment_train.registry.run_log import FLOW_RUN_TAG
 from sentiment_train.registry.versions import Registry
 from tests.support.training import copy_home
 
@@ -121,6 +123,9 @@ def test_a_run_can_be_logged_without_registration(train, registry):
     result = train(register_model=False, promote=False)
     assert result.model_version is None
     assert registry.versions() == []
+    tags = mlflow.get_run(result.run_id).data.tags
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(tags[FLOW_RUN_TAG]).tags == [f"process:{tags[PROCESS_TAG]}"]
 
 
 def test_the_first_model_becomes_champion_and_a_worse_one_does_not(train, registry, weak_params):

@@ -46,7 +46,10 @@ class TrainSettings(BaseSettings):
     prefect_api_url: str | None = Field(
         default=None, description="Prefect server; unset: a temporary one for each run."
     )
-
+    prefect_home: Path | None = Field(
+        default=None,
+        description="Folder of Prefect's own state. [default: prefect in SENTIMENT_HOME]",
+    )
     model_export_uri: str | None = Field(
         default=None,
         description="Where the champion is exported to, for consumers without MLflow: "
@@ -71,6 +74,11 @@ class TrainSettings(BaseSettings):
     def home(self) -> Path:
         """Absolute path of SENTIMENT_HOME."""
         return self.sentiment_home.absolute()
+
+    @property
+    def prefect_folder(self) -> Path:
+        """Folder of Prefect's state: the database of temporary servers, and their log."""
+        return self.prefect_home or self.home / "prefect"
 
     @property
     def tracking_uri(self) -> str:

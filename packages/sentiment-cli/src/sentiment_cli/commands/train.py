@@ -1,6 +1,7 @@
 """`train` and `quickstart`: the training flow from the command line."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,9 +162,8 @@ def _train_here(settings: "TrainSettings", request: "TrainingRequest") -> "Train
         server = start_temporary_prefect(settings)
         from sentiment_train.flows.training import train_sentiment_model
 
-        if server:
-            server.wait_until_ready()
-        result: TrainingResult = train_sentiment_model(**request.flow_parameters())
+        with server.used() if server else nullcontext():
+            result: TrainingResult = train_sentiment_model(**request.flow_parameters())
         watch.finished = True
         return result
 

@@ -59,7 +59,7 @@ def configure_runtime(env_file: Path = Path(".env"), *, needs_home: bool = True)
         _set_default(name, value)
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
     if settings.prefect_api_url is None:
-        _set_default("PREFECT_HOME", str(settings.home / "prefect"))
+        _set_default("PREFECT_HOME", str(settings.prefect_folder))
     return settings
 
 

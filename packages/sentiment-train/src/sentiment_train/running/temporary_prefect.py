@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +26,7 @@ _START_TIMEOUT_SECONDS: Final = 120.0
 
 
 class TemporaryPrefectServer:
-    """Starts the server at once; `wait_until_ready` before the first flow run.
+    """Starts the server at once; flow runs belong into the block of `used`.
 
     `home` is PREFECT_HOME: its database, its log and the lock of its start.
     """
@@ -47,16 +49,16 @@ class TemporaryPrefectServer:
                 start_new_session=True,
                 env={
                     **os.environ,
+                    "PREFECT_HOME": str(home),
                     "PREFECT_UI_ENABLED": "false",
                     "PREFECT__SERVER_EPHEMERAL": "1",
                     "PREFECT__SERVER_FINAL": "1",
                 },
             )
-        os.environ["PREFECT_API_URL"] = self.api_url
         # Registered before Prefect's own handlers, so it runs after they have sent the last logs.
         atexit.register(self.stop)
 
-    def wait_until_ready(self) -> None:
+    def _wait_until_ready(self) -> None:
         """Block until the server answers.
 
         Raises
@@ -75,6 +77,21 @@ class TemporaryPrefectServer:
                 time.sleep(0.05)
         finally:
             self._start_lock.release()
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Wait until the server answers, and let the flow runs of the block be its own.
+
+        Raises
+        ------
+        RunError
+            If it exits or stays silent.
+        """
+        self._wait_until_ready()
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: self.api_url}):
+            yield
 
     def stop(self) -> None:
         """Stop the server and wait for its end."""
@@ -96,7 +113,7 @@ def _answers(api_url: str) -> bool:
 def start_temporary_prefect(settings: TrainSettings) -> TemporaryPrefectServer | None:
     """Start a server that goes on until the process ends; None if the settings name one.
 
-    Wait for it before the first flow run.
+    Flow runs belong into the block of its `used`.
 
     Raises
     ------
@@ -110,7 +127,7 @@ def start_temporary_prefect(settings: TrainSettings) -> TemporaryPrefectServer |
                 " Start it, or unset the variable to use a temporary one."
             )
         return None
-    return TemporaryPrefectServer(Path(os.environ["PREFECT_HOME"]))
+    return TemporaryPrefectServer(settings.prefect_folder)
 
 
 def _serve(port: int) -> None:
