@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sentiment_core.errors import NotReadyError
 from sentiment_serve.prediction.recent import RecentPredictions
 from sentiment_serve.process import run_folder as run_folder_module
 from sentiment_serve.process.run_folder import (
@@ -110,6 +111,14 @@ def test_each_label_belongs_to_one_worker(tmp_path):
         worker.stdin.flush()
     claimed = [int(worker.communicate()[0]) for worker in workers]
     assert sum(claimed) == 500
+
+
+def test_a_worker_that_hangs_with_the_table_keeps_nobody_for_long(tmp_path):
+    table, hung = (RecentPredictions(tmp_path / "recent") for _ in range(2))
+    table.remember("a", "negative", "12")
+    with hung._alone(), pytest.raises(NotReadyError, match="send it again"):
+        table.mark_answered("a")
+    assert table.mark_answered("a") is True
 
 
 COUNT = """
