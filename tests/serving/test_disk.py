@@ -98,6 +98,7 @@ def check_that_all_works(api, exported, *, first, second):
     assert api.client.get("/readyz").json()["status"] == "ready"
     assert "Traceback" not in api.process.log.read_text()
     assert "died" not in api.process.log.read_text()
+    assert "next check" not in api.process.log.read_text()
 
 
 def test_a_reload_reaches_all_workers_at_once(start, exported, tmp_path):

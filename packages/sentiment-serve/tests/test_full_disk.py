@@ -180,6 +180,7 @@ def environment(monkeypatch):
 def test_workers_meet_in_memory_where_no_disk_has_room(disk, monkeypatch):
     fill(disk)
     monkeypatch.setattr("tempfile.tempdir", str(disk))
+    monkeypatch.setattr(run_folder_module, "_PARENTS", (None, disk, Path("/dev/shm")))
     with run_folder(2):
         folder = common_folder()
         assert folder.parent == Path("/dev/shm")
@@ -192,10 +193,20 @@ def test_workers_meet_in_memory_where_no_disk_has_room(disk, monkeypatch):
 def test_workers_that_can_meet_nowhere_keep_their_metrics_to_themselves(disk, monkeypatch):
     fill(disk)
     monkeypatch.setattr("tempfile.tempdir", str(disk))
-    monkeypatch.setattr(run_folder_module, "_MEMORY", disk)
+    monkeypatch.setattr(run_folder_module, "_PARENTS", (None, disk))
     with run_folder(2):
         assert common_folder() is None
         assert METRICS_FOLDER_VARIABLE not in os.environ
+
+
+@pytest.mark.usefixtures("environment")
+def test_workers_meet_where_their_sockets_can_be(tmp_path, monkeypatch):
+    place = tmp_path / ("x" * 100)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with run_folder(2):
+        assert common_folder().parent == Path("/tmp")
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.usefixtures("environment")
