@@ -64,7 +64,7 @@ def start(tmp_path, exported):
             [str(BIN / "sentiment-serve")], f"http://127.0.0.1:{port}",
             tmp_path / f"api-{next(numbers)}.log", ready="/livez", cwd=tmp_path,
             PORT=port, SENTIMENT_HOME=str(place / "home"), TMPDIR=str(place / "tmp"),
-            MODEL_SOURCE=exported.folder.as_uri(), MODEL_RELOAD_INTERVAL=AN_HOUR,
+            MODEL_SOURCE=exported.folder.as_uri(), MODEL_RELOAD_INTERVAL=AN_HOUR, DRAIN_SECONDS="0",
             **({"WORKERS": str(WORKERS)} | environment),
         ) as process:  # fmt: skip
             api = Api(process)
