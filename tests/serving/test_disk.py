@@ -64,7 +64,7 @@ def start(tmp_path, exported):
             [str(BIN / "sentiment-serve")], f"http://127.0.0.1:{port}",
             tmp_path / f"api-{next(numbers)}.log", ready="/livez", cwd=tmp_path,
             PORT=port, SENTIMENT_HOME=str(place / "home"), TMPDIR=str(place / "tmp"),
-            MODEL_SOURCE=exported.folder.as_uri(), MODEL_RELOAD_INTERVAL=AN_HOUR,
+            MODEL_SOURCE=exported.folder.as_uri(), MODEL_RELOAD_INTERVAL=AN_HOUR, DRAIN_SECONDS="0",
             **({"WORKERS": str(WORKERS)} | environment),
         ) as process:  # fmt: skip
             api = Api(process)
@@ -98,6 +98,7 @@ def check_that_all_works(api, exported, *, first, second):
     assert api.client.get("/readyz").json()["status"] == "ready"
     assert "Traceback" not in api.process.log.read_text()
     assert "died" not in api.process.log.read_text()
+    assert "next check" not in api.process.log.read_text()
 
 
 def test_a_reload_reaches_all_workers_at_once(start, exported, tmp_path):

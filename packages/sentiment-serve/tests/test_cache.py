@@ -258,7 +258,13 @@ class TestThroughTheApi:
         registry.add("1")
         (tmp_path / "home").write_text("a file")
         async with start() as running:
-            assert (await running.predict()).status_code == 200
+            answer = await running.predict()
+            assert answer.status_code == 200
+            body = {"request_id": answer.headers["x-request-id"], "label": "positive"}
+            statuses = [
+                (await running.client.post("/feedback", json=body)).status_code for _ in range(2)
+            ]
+            assert statuses == [200, 409]
 
     async def test_a_version_is_not_refused_because_of_too_many_open_files(self, start, registry):
         registry.add("1")

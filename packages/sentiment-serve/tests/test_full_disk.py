@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sentiment_core.errors import NotReadyError
 from sentiment_serve.prediction.recent import RecentPredictions
 from sentiment_serve.process import run_folder as run_folder_module
 from sentiment_serve.process.run_folder import (
@@ -112,6 +113,14 @@ def test_each_label_belongs_to_one_worker(tmp_path):
     assert sum(claimed) == 500
 
 
+def test_a_worker_that_hangs_with_the_table_keeps_nobody_for_long(tmp_path):
+    table, hung = (RecentPredictions(tmp_path / "recent") for _ in range(2))
+    table.remember("a", "negative", "12")
+    with hung._alone(), pytest.raises(NotReadyError, match="send it again"):
+        table.mark_answered("a")
+    assert table.mark_answered("a") is True
+
+
 COUNT = """
 import sys
 from pathlib import Path
@@ -171,6 +180,7 @@ def environment(monkeypatch):
 def test_workers_meet_in_memory_where_no_disk_has_room(disk, monkeypatch):
     fill(disk)
     monkeypatch.setattr("tempfile.tempdir", str(disk))
+    monkeypatch.setattr(run_folder_module, "_PARENTS", (None, disk, Path("/dev/shm")))
     with run_folder(2):
         folder = common_folder()
         assert folder.parent == Path("/dev/shm")
@@ -183,10 +193,20 @@ def test_workers_meet_in_memory_where_no_disk_has_room(disk, monkeypatch):
 def test_workers_that_can_meet_nowhere_keep_their_metrics_to_themselves(disk, monkeypatch):
     fill(disk)
     monkeypatch.setattr("tempfile.tempdir", str(disk))
-    monkeypatch.setattr(run_folder_module, "_MEMORY", disk)
+    monkeypatch.setattr(run_folder_module, "_PARENTS", (None, disk))
     with run_folder(2):
         assert common_folder() is None
         assert METRICS_FOLDER_VARIABLE not in os.environ
+
+
+@pytest.mark.usefixtures("environment")
+def test_workers_meet_where_their_sockets_can_be(tmp_path, monkeypatch):
+    place = tmp_path / ("x" * 100)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with run_folder(2):
+        assert common_folder().parent == Path("/tmp")
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.usefixtures("environment")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sentiment_core.disk_space import reserve_space
-from sentiment_core.errors import ConflictError
+from sentiment_core.errors import NotReadyError
 from sentiment_core.labels import SENTIMENTS, Sentiment
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class RecentPredictions:
 
         Raises
         ------
-        ConflictError
+        NotReadyError
             If another worker holds the table for long.
         """
         key, offset = _locate(request_id)
@@ -161,7 +161,7 @@ class RecentPredictions:
                 return False
             else:
                 return True
-        raise ConflictError("Another worker is taking a label: try again.")
+        raise NotReadyError("Another label is being received; send it again.")
 
 
 def _locate(request_id: str) -> tuple[bytes, int]:

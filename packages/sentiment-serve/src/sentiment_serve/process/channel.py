@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -12,8 +13,16 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 _SOCKET_PREFIX: Final = "worker-"
+_RANDOM_BYTES: Final = 6
+_LONGEST_PATH_BYTES: Final = 100  # 103 on macOS, 107 on Linux
 _MAX_MESSAGE_BYTES: Final = 64
 _CONSEQUENCE: Final = "a reload reaches them at their next check"
+
+
+def has_room_for_sockets(folder: Path) -> bool:
+    """Say whether the path of a folder is short enough: those of sockets have to be."""
+    longest = folder / f"{_SOCKET_PREFIX}{'0' * 2 * _RANDOM_BYTES}"
+    return len(os.fsencode(longest)) <= _LONGEST_PATH_BYTES
 
 
 class WorkerChannel:
@@ -34,7 +43,7 @@ class WorkerChannel:
         """Take messages from now on, in the running loop."""
         if self._folder is None:
             return
-        path = self._folder / f"{_SOCKET_PREFIX}{secrets.token_hex(8)}"
+        path = self._folder / f"{_SOCKET_PREFIX}{secrets.token_hex(_RANDOM_BYTES)}"
         own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         own.setblocking(False)
         try:

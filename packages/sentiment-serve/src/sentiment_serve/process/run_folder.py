@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from sentiment_core.disk_space import reserve_space
+from sentiment_serve.process.channel import has_room_for_sockets
 
 METRICS_FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 RUN_FOLDER_VARIABLE: Final = "SENTIMENT_SERVE_RUN_FOLDER"
 
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+# The first that will do; a folder of our own is made in it.
+_PARENTS: Final = (None, Path("/tmp"), Path("/dev/shm"))  # noqa: S108
 _BYTES_OF_A_WORKER: Final = 1 << 19
 
 
@@ -48,15 +50,20 @@ def common_folder() -> Path | None:
 
 
 def _make_folder(size: int) -> Path | None:
-    for parent in (None, _MEMORY):
+    for parent in _PARENTS:
         with suppress(OSError):
             folder = Path(tempfile.mkdtemp(prefix="sentiment-serve-", dir=parent))
-            try:
+            if has_room_for_sockets(folder) and _has_room(folder, size):
                 (folder / "metrics").mkdir()
-                with tempfile.TemporaryFile(dir=folder) as room:
-                    reserve_space(room.fileno(), size)
-            except OSError:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-            return folder
+                return folder
+            shutil.rmtree(folder, ignore_errors=True)
     return None
+
+
+def _has_room(folder: Path, size: int) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as room:
+            reserve_space(room.fileno(), size)
+    except OSError:
+        return False
+    return True
