@@ -157,6 +157,32 @@ async def test_a_true_label_is_recorded_beside_its_prediction_once(start, regist
     }  # fmt: skip
 
 
+async def test_a_label_is_taken_where_no_lock_can_be_made(start, registry, caplog):
+    registry.add("4")
+    async with start() as running:
+        await running.predict("good", **{"X-Request-ID": "r1"})
+        (running.state.settings.cache_dir / "feedback.lock").mkdir()
+        answer = await running.client.post(
+            "/feedback", json={"request_id": "r1", "label": "positive"}
+        )
+        assert answer.json() == {"correct": True, "model_version": "4"}
+    assert "without a lock" in caplog.text
+
+
+async def test_a_worker_that_stands_still_with_the_lock_holds_up_labels_alone(
+    start, registry, monkeypatch
+):
+    registry.add("4")
+    monkeypatch.setattr("sentiment_serve.prediction.service._FEEDBACK_SECONDS", 0.05)
+    async with start() as running:
+        await running.predict("good", **{"X-Request-ID": "r1"})
+        body = {"request_id": "r1", "label": "positive"}
+        with SharedLock(running.state.settings.cache_dir / "feedback.lock").held(1):
+            assert (await running.client.post("/feedback", json=body)).status_code == 503
+            assert (await running.predict("good")).status_code == 200
+        assert (await running.client.post("/feedback", json=body)).status_code == 200
+
+
 def test_the_time_is_that_of_the_prediction_and_ids_are_unique(make_log, tmp_path):
     log = make_log()
     before = datetime.now(UTC)

@@ -1,5 +1,7 @@
 """Answers texts: chooses the model, scores, counts and records. Knows nothing of HTTP."""
 
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple
@@ -22,6 +24,8 @@ from sentiment_serve.prediction.log_records import FeedbackRecord, PredictionRec
 from sentiment_serve.prediction.recent import RecentPredictions
 from sentiment_serve.prediction.shared_lock import SharedLock
 from sentiment_serve.settings import ServeSettings
+
+logger = logging.getLogger(__name__)
 
 _FEEDBACK_SECONDS: Final = 2.0
 
@@ -47,6 +51,7 @@ class PredictionService:
         self.holder = holder
         self.metrics = metrics
         self.recent = RecentPredictions(settings.cache_dir / "recent-predictions")
+        self._one_thread = threading.Lock()
         self._feedback_lock = SharedLock(settings.cache_dir / "feedback.lock")
         self._log = log
         self._shadow: Shadow | None = None
@@ -149,10 +154,13 @@ class PredictionService:
     def _one_feedback_at_a_time(self) -> Iterator[None]:
         """Keep all workers from looking whether a label is known while one of them notes it."""
         with ExitStack() as stack:
+            stack.enter_context(self._one_thread)
             try:
                 stack.enter_context(self._feedback_lock.held(_FEEDBACK_SECONDS))
             except TimeoutError:
                 raise NotReadyError("Another label is being received; send it again.") from None
+            except OSError as error:  # on a full or read-only disk the label counts all the same
+                logger.warning("labels are taken without a lock among workers: %s", error)
             yield
 
     def _note(self, model: LoadedModel, text: str, prediction: Prediction, request_id: str) -> None:
