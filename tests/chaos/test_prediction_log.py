@@ -84,7 +84,7 @@ def test_every_record_is_accounted_for(machine):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=400, stateful_step_count=60, deadline=None,
+            max_examples=150, stateful_step_count=50, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -36,4 +36,4 @@ def test_a_killed_worker_takes_only_its_last_moments_with_it(tmp_path):
 
 
 def test_of_labels_that_collide_one_is_taken(tmp_path):
-    assert count_accepted(tmp_path, multiprocessing.get_context("spawn"), 500) == [1] * 500
+    assert count_accepted(tmp_path, multiprocessing.get_context("spawn"), 100) == [1] * 100

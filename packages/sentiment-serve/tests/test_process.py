@@ -13,6 +13,7 @@ import pytest
 from sentiment_serve.process.logs import EventFormatter
 from tests.support import free_port, running
 
+TO_S3 = {"PREDICTION_LOG": "s3", "PREDICTION_LOG_PATH": "s3://data/log"}
 SERVE = str(Path(sys.executable).with_name("sentiment-serve"))
 
 
@@ -37,6 +38,9 @@ def test_help_lists_every_setting():
         ({"MODEL_SOURCE": "ftp://x"}, "starts with none of models:, s3://"),
         ({"ADMIN_TOKEN_FILE": "/nowhere/token"}, "Error: Cannot read ADMIN_TOKEN_FILE=/nowhere"),
         ({"ADMIN_TOKEN_FILE": sys.executable}, "is not UTF-8 text."),
+        ({**TO_S3, "MLFLOW_S3_ENDPOINT_URL": "localhost:9000"}, "Invalid endpoint: localhost:9000"),
+        ({**TO_S3, "AWS_ACCESS_KEY_ID": "half"}, "set both AWS_ACCESS_KEY_ID and AWS_SECRET"),
+        ({**TO_S3, "PREDICTION_LOG_PATH": "s3://"}, "PREDICTION_LOG_PATH=s3:// names no bucket"),
     ],
 )
 def test_a_wrong_setting_is_one_plain_line(tmp_path, environment, message):

@@ -1,8 +1,6 @@
 """Answers texts: chooses the model, scores, counts and records. Knows nothing of HTTP."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sentiment_core.errors import ConflictError, InputError, NotFoundError, NotReadyError
 from sentiment_core.labels import Sentiment
@@ -20,10 +18,7 @@ from sentiment_serve.prediction.challenger import (
 from sentiment_serve.prediction.log import PredictionLog
 from sentiment_serve.prediction.log_records import FeedbackRecord, PredictionRecord
 from sentiment_serve.prediction.recent import RecentPredictions
-from sentiment_serve.prediction.shared_lock import SharedLock
 from sentiment_serve.settings import ServeSettings
-
-_FEEDBACK_SECONDS: Final = 2.0
 
 
 class Feedback(NamedTuple):
@@ -47,7 +42,6 @@ class PredictionService:
         self.holder = holder
         self.metrics = metrics
         self.recent = RecentPredictions(settings.cache_dir / "recent-predictions")
-        self._feedback_lock = SharedLock(settings.cache_dir / "feedback.lock")
         self._log = log
         self._shadow: Shadow | None = None
         self._choose: ChooseModel = champion_answers
@@ -132,28 +126,16 @@ class PredictionService:
         NotReadyError
             If a worker that takes labels stands still.
         """
-        with self._one_feedback_at_a_time():
-            found = self.recent.find(request_id)
-            if found is None:
-                raise NotFoundError("No recent prediction of this machine has this request id.")
-            if found.answered:
-                raise ConflictError("The label of this request was received before.")
-            self.recent.mark_answered(request_id)
+        found = self.recent.find(request_id)
+        if found is None:
+            raise NotFoundError("No recent prediction of this machine has this request id.")
+        if not self.recent.mark_answered(request_id):
+            raise ConflictError("The label of this request was received before.")
         correct = found.sentiment == label
         self.metrics.feedback.labels(found.version, str(correct).lower()).inc()
         if self._log:
             self._log.record(FeedbackRecord(request_id, found.version, found.sentiment, label))
         return Feedback(correct, found.version)
-
-    @contextmanager
-    def _one_feedback_at_a_time(self) -> Iterator[None]:
-        """Keep all workers from looking whether a label is known while one of them notes it."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._feedback_lock.held(_FEEDBACK_SECONDS))
-            except TimeoutError:
-                raise NotReadyError("Another label is being received; send it again.") from None
-            yield
 
     def _note(self, model: LoadedModel, text: str, prediction: Prediction, request_id: str) -> None:
         """Count, remember and record what was answered."""
