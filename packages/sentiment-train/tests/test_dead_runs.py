@@ -1,5 +1,6 @@
 """Runs of trainings that were killed, of trainings that live, and of other machines."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -58,13 +59,19 @@ def test_only_what_is_known_to_be_dead_is_dead(others, tmp_path):
     with living_process(tmp_path) as process:
         assert process.why_dead(living.token, NOW - timedelta(days=9)) is None
         assert process.why_dead(process.token, NOW - timedelta(days=9)) is None
-        assert process.why_dead(killed.token, NOW) == "its process was killed"
+        for _ in ("MLflow", "Prefect", "another training at the same time"):
+            assert process.why_dead(killed.token, NOW) == "its process was killed"
         for elsewhere in (None, "elsewhere"):
-            assert process.why_dead(elsewhere, NOW - timedelta(hours=23)) is None
-            assert "more than 1 day" in process.why_dead(elsewhere, NOW - timedelta(hours=25))
-        assert len(list((tmp_path / "running").iterdir())) == 2
+            assert process.why_dead(elsewhere, NOW - timedelta(days=6)) is None
+            assert "more than 7 days" in process.why_dead(elsewhere, NOW - timedelta(days=8))
+        assert len(list((tmp_path / "running").iterdir())) == 3
     living.popen.communicate()
-    assert list((tmp_path / "running").iterdir()) == []
+    (of_the_killed,) = (tmp_path / "running").iterdir()
+    for days, kept in ((6, True), (8, False)):
+        long_ago = (NOW - timedelta(days=days)).timestamp()
+        os.utime(of_the_killed, (long_ago, long_ago))
+        with living_process(tmp_path):
+            assert of_the_killed.exists() is kept
 
 
 def test_mlflow_runs_of_the_dead_are_killed(settings, others, tmp_path):

@@ -1,13 +1,14 @@
 """The checks behind `doctor`."""
 
 import os
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from sentiment_cli.http_client import fetch
-from sentiment_core.errors import SentimentError, UnreachableError
+from sentiment_core.errors import DeniedError, SentimentError, UnreachableError
 from sentiment_core.params import load_params
 from sentiment_core.registry_names import CHAMPION
 from sentiment_train.data.dataset import load_dataset
@@ -86,7 +87,7 @@ def _tracking(settings: TrainSettings) -> CheckResult:
     if uri.startswith("http"):
         # Not /health: it moves with the server's prefix, and knows nothing of the database.
         query = f"{uri}/api/2.0/mlflow/registered-models/search?max_results=1"
-        return _answers("MLflow", query, "MLFLOW_TRACKING_URI")
+        return _answers("MLflow", query, "MLFLOW_TRACKING_URI", _tracking_headers(settings))
     return CheckResult("MLflow", "ok", f"embedded, {uri}")
 
 
@@ -168,10 +169,23 @@ def _prefect(settings: TrainSettings) -> CheckResult:
     return _answers("Prefect", f"{settings.prefect_api_url}/health", "PREFECT_API_URL")
 
 
-def _answers(name: str, url: str, variable: str) -> CheckResult:
+def _tracking_headers(settings: TrainSettings) -> dict[str, str]:
+    """Authenticate as MLflow's client does: a user goes before a token."""
+    password, token = settings.mlflow_tracking_password, settings.mlflow_tracking_token
+    if settings.mlflow_tracking_username and password:
+        secret = f"{settings.mlflow_tracking_username}:{password.get_secret_value()}"
+        return {"Authorization": f"Basic {b64encode(secret.encode()).decode()}"}
+    return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+
+
+def _answers(
+    name: str, url: str, variable: str, headers: dict[str, str] | None = None
+) -> CheckResult:
     advice = f"Start it, or correct {variable}."
     try:
-        fetch(url, timeout_seconds=_TIMEOUT_SECONDS)
+        fetch(url, timeout_seconds=_TIMEOUT_SECONDS, headers=headers)
+    except DeniedError as error:
+        return CheckResult(name, "failed", str(error), "Check its user, password or token.")
     except SentimentError as error:
         return CheckResult(name, "failed", str(error), advice)
     return CheckResult(name, "ok", url.partition("/api/")[0])

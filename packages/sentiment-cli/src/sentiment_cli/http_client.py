@@ -39,6 +39,7 @@ def fetch(
     *,
     timeout_seconds: float,
     parameters: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
     accepted_below: int = _CLIENT_ERROR,
 ) -> httpx.Response:
     """Ask a server.
@@ -49,6 +50,8 @@ def fetch(
         How long to wait for the connection and for each part of the answer.
     parameters : dict of str to str, optional
         The query.
+    headers : dict of str to str, optional
+        Such as ``Authorization``.
     accepted_below : int, default 400
         Statuses from here on are errors.
 
@@ -58,7 +61,7 @@ def fetch(
         See `HTTP_ERRORS`, and `sentiment_train.http_errors.HTTP_STATUSES`.
     """
     try:
-        response = httpx.get(url, params=parameters, timeout=timeout_seconds)
+        response = httpx.get(url, params=parameters, headers=headers, timeout=timeout_seconds)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise meaning(type(error))(f"{url}: {error or type(error).__name__}") from error
     status = response.status_code

@@ -3,6 +3,10 @@
 from pathlib import Path
 from typing import Final
 
+from sentiment_core.errors import SettingsError
+
+_NOT_IN_ADDRESSES: Final = frozenset("?%")
+
 DEFAULT_HOME: Final = Path(".sentiment")
 """Folder of all state where no server is configured."""
 
@@ -35,5 +39,16 @@ def embedded_tracking_uri(home: Path) -> str:
     -------
     str
         URI of an SQLite file.
+
+    Raises
+    ------
+    SettingsError
+        If MLflow would read the address of that file as one of another file.
     """
+    if wrong := _NOT_IN_ADDRESSES.intersection(str(home)):
+        raise SettingsError(
+            f"SENTIMENT_HOME={home} has {' and '.join(sorted(wrong))} in its name, which the "
+            "address of MLflow's database cannot hold: choose another folder, or set "
+            "MLFLOW_TRACKING_URI."
+        )
     return f"sqlite:///{home / 'mlflow.db'}"

@@ -119,6 +119,11 @@ class ServeSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_home(self) -> Self:
+        _ = self.tracking_uri
+        return self
+
+    @model_validator(mode="after")
     def _check_prediction_log(self) -> Self:
         to_s3 = (self.prediction_log_path or "").startswith("s3://")
         if (self.prediction_log == "s3") != to_s3 and self.prediction_log != "off":

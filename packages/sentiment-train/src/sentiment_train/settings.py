@@ -1,9 +1,9 @@
 """Where things are: read from the environment, never from the code."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from pydantic import Field, NonNegativeFloat, SecretStr
+from pydantic import Field, NonNegativeFloat, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sentiment_core.registry_names import (
@@ -69,6 +69,11 @@ class TrainSettings(BaseSettings):
         default=PROMOTION_WAIT_SECONDS,
         description="How long a promotion, rollback, alias move or export waits for another one.",
     )
+
+    @model_validator(mode="after")
+    def _check_home(self) -> Self:
+        _ = self.tracking_uri
+        return self
 
     @property
     def home(self) -> Path:

@@ -1,6 +1,6 @@
 """Reads the files of a model package from wherever its source keeps them."""
 
-from urllib.parse import quote, unquote, urlparse
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import urllib3
 
@@ -58,18 +58,29 @@ class PackageReader:
 
     def open(self, uri: str) -> ObjectReader:
         """Open the folder at an address, as for `fetch`."""
-        parsed = urlparse(uri)
+        parsed = urlsplit(uri, allow_fragments=False)
         if parsed.scheme == "mlflow-artifacts":
-            server = self._settings.tracking_uri.rstrip("/")
-            if parsed.netloc:
-                server = f"http://{parsed.netloc}"
-            path = quote(unquote(parsed.path).lstrip("/"))
-            address = f"{server}/api/2.0/mlflow-artifacts/artifacts/{path}"
-            return HttpReader(address, self._pool, http_headers(self._settings))
+            return self._proxied(parsed)
         if parsed.scheme in {"http", "https"}:
             return HttpReader(uri, self._pool)
         if parsed.scheme == "file":
-            return open_store(unquote(parsed.path), self._stores)
+            # Not parsed.path: MLflow leaves # and ? in a path as they are.
+            return open_store(unquote(uri.removeprefix("file://")), self._stores)
         if parsed.scheme in {"", "s3"}:
             return open_store(uri, self._stores)
         raise ModelError(f"The model is at {uri}, an address of a kind that cannot be fetched.")
+
+    def _proxied(self, uri: SplitResult) -> ObjectReader:
+        """Read what a tracking server hands on: this one's, or that of the host in the address.
+
+        As MLflow does it, scheme and path are those of the tracking server. Another host gets no
+        secret of this one.
+        """
+        server = urlsplit(self._settings.tracking_uri.rstrip("/"))
+        own_host = server.netloc.rpartition("@")[2]
+        is_own = uri.netloc in {"", own_host}
+        base = server if is_own else server._replace(netloc=uri.netloc)
+        path = quote(unquote(uri.path).lstrip("/"))
+        address = f"{base.geturl()}/api/2.0/mlflow-artifacts/artifacts/{path}"
+        headers = http_headers(self._settings) if is_own else {}
+        return HttpReader(address, self._pool, headers)
