@@ -7,11 +7,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from sentiment_cli.stack.health import check_part
 from sentiment_cli.stack.supervisor import check_ports
 from tests.support import BIN, ROOT, eventually
 from tests.support.stack import as_variables, make_settings
@@ -33,13 +36,38 @@ class Project:
         self.environment |= as_variables(self.settings)
         return self.settings
 
-    def cli(self, *arguments, exit_code=0):
-        result = subprocess.run(
+    def popen(self, *arguments):
+        return subprocess.Popen(
             [BIN / "sentiment-cli", *map(str, arguments)], cwd=self.root, env=self.environment,
-            capture_output=True, text=True, check=False, timeout=300,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert result.returncode == exit_code, result.stdout + result.stderr
-        return result.stdout + result.stderr
+
+    def cli(self, *arguments, exit_code=0):
+        return self.end_of(self.popen(*arguments), exit_code=exit_code)
+
+    def end_of(self, process, *, exit_code=0):
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == exit_code, stdout + stderr
+        return stdout + stderr
+
+    def cut_power(self):
+        """End every process of the stack at once, wherever it is."""
+        mark = str(self.settings.folder)
+        killed = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if mark in process.environ().values() or mark in " ".join(process.cmdline()):
+                    process.kill()
+                    killed.append(process)
+        psutil.wait_procs(killed, 30)
+
+    def start_until(self, moment):
+        """Start the stack, and cut the power at a moment."""
+        starting = self.popen("stack", "up")
+        eventually(lambda: moment() or starting.poll() is not None, 120)
+        self.cut_power()
+        starting.communicate()
+        assert starting.returncode == -signal.SIGKILL
 
     def use_stack(self):
         """Let every command of the project use the stack."""
@@ -88,9 +116,21 @@ def test_outside_of_the_project_it_says_where_to_go(project):
 
 
 def test_the_whole_life_of_a_stack(project):
-    started = project.cli("stack", "up")
-    assert "The stack runs:" in started
-    assert "sentiment-cli train --champion" in started
+    # Whatever a first start leaves behind, the next one makes good.
+    folder = project.settings.folder
+    project.start_until(lambda: any(folder.glob(".initdb-*/PG_VERSION")))
+    assert not (folder / "postgres").exists()
+    (folder / "passwords.json").write_text("")
+    (folder / "postgres/base").mkdir(parents=True)
+    project.start_until((folder / "postgres/PG_VERSION").exists)
+    project.start_until(lambda: check_part(project.settings, "postgres") is None)
+    started = [project.popen("stack", "up") for _ in range(2)]
+    texts = [project.end_of(process) for process in started]
+    assert sorted("The stack runs already:" in text for text in texts) == [False, True]
+    assert sorted("The stack runs:" in text for text in texts) == [False, True]
+    assert all("sentiment-cli train --champion" in text for text in texts)
+    assert (folder / "postgres.incomplete-1/base").is_dir()
+    assert not list(folder.glob(".initdb-*"))
     project.use_another_shell()
     again = project.cli("stack", "up")
     assert "runs already" in again
@@ -105,7 +145,8 @@ def test_the_whole_life_of_a_stack(project):
     assert not any(json.loads(project.cli("stack", "status", "--json")).values())
 
     project.cli("stack", "backup", "backup")
-    assert "not empty" in project.cli("stack", "backup", "backup", exit_code=1)
+    assert "exists already" in project.cli("stack", "backup", "backup", exit_code=1)
+    assert "complete" in project.cli("backup", "list")
     assert "stop it first" in project.cli("stack", "restore", "backup", "--yes", exit_code=1)
     project.cli("stack", "down")
     project.cli("stack", "status", exit_code=1)

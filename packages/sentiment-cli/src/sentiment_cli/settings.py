@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSetting
 
+from sentiment_cli.backup.settings import DatabaseSettings
 from sentiment_core.environment import load_environment
 from sentiment_core.errors import SettingsError
 from sentiment_core.registry_names import DEFAULT_HOME
@@ -62,17 +63,6 @@ class StackSettings(BaseSettings):
             f"STACK_{name.upper()}": _revealed(value)
             for name, value in (values | {"home": self.folder}).items()
         }
-
-
-class DatabaseSettings(BaseSettings):
-    """The database server of `backup`; the variables are those of PostgreSQL's own programs."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
-
-    pghost: str | None = Field(default=None, description="Address of PostgreSQL, for backups.")
-    pgport: int = Field(default=5432, ge=1, le=65535, description="Its port.")
-    pguser: str = Field(default="postgres", description="A user that may do everything.")
-    pgpassword: SecretStr = Field(default=SecretStr(""), description="The user's password.")
 
 
 _CLASSES: Final[tuple[type[BaseSettings], ...]] = (

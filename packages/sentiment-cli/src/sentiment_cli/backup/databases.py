@@ -14,7 +14,7 @@ import psycopg2
 from psycopg2 import sql
 from pydantic import SecretStr
 
-from sentiment_cli.settings import DatabaseSettings
+from sentiment_cli.backup.settings import DatabaseSettings
 from sentiment_cli.sql_errors import mapped_sql_errors
 from sentiment_cli.stack.programs import find_client_programs
 from sentiment_core.errors import ConflictError, InvalidError, NotFoundError, RunError

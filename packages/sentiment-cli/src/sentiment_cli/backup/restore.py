@@ -84,6 +84,9 @@ class Restore:
         self._databases = (
             [database.name for database in backup.manifest.databases] if with_databases else []
         )
+        self._buckets = {
+            saved.name: Bucket(saved.name, servers.store) for saved in backup.manifest.buckets
+        }
         if with_databases:
             self._check_databases()
 
@@ -112,9 +115,7 @@ class Restore:
             for name in self._databases:
                 on_progress(f"database {name}")
                 self._servers.required_databases().load(name, self._backup.dump(name))
-            make_buckets(
-                self._servers.store, [bucket.name for bucket in self._backup.manifest.buckets]
-            )
+            make_buckets(self._servers.store, self._buckets)
             self._write_objects(changes, on_progress)
             on_progress("looking at what was written")
             self._check_written()
@@ -154,7 +155,7 @@ class Restore:
             yield
 
     def _compare(self, saved: SavedBucket, on_progress: OnProgress) -> BucketChanges:
-        bucket = Bucket(saved.name, self._servers.store)
+        bucket = self._buckets[saved.name]
         there = bucket.list_if_there()
         add, replace, unchanged = [], [], 0
         for done, item in enumerate(saved.objects, 1):
@@ -177,7 +178,7 @@ class Restore:
 
     def _write_objects(self, changes: Changes, on_progress: OnProgress) -> None:
         for saved, planned in zip(self._backup.manifest.buckets, changes.buckets, strict=True):
-            bucket = Bucket(saved.name, self._servers.store)
+            bucket = self._buckets[saved.name]
             wanted = {*planned.add, *planned.replace}
             items = [item for item in saved.objects if item.key in wanted]
             for done, item in enumerate(items, 1):
@@ -187,7 +188,7 @@ class Restore:
     def _check_written(self) -> None:
         """Stop before anything is deleted if a store keeps an object under another name."""
         for saved in self._backup.manifest.buckets:
-            bucket = Bucket(saved.name, self._servers.store)
+            bucket = self._buckets[saved.name]
             there = {item.key: item.size for item in bucket.list()}
             for item in saved.objects:
                 if there.get(item.key) != item.size:
@@ -199,7 +200,7 @@ class Restore:
 
     def _delete_objects(self, changes: Changes, on_progress: OnProgress) -> None:
         for planned in changes.buckets:
-            bucket = Bucket(planned.name, self._servers.store)
+            bucket = self._buckets[planned.name]
             for done, key in enumerate(planned.delete, 1):
                 on_progress(f"deleting in {planned.name}: {share(done, len(planned.delete))}")
                 bucket.delete(key)

@@ -176,7 +176,8 @@ def _servers() -> "Servers":
     from importlib.util import find_spec
 
     from sentiment_cli.backup.servers import Servers
-    from sentiment_cli.settings import DatabaseSettings, read_settings
+    from sentiment_cli.backup.settings import DatabaseSettings
+    from sentiment_cli.settings import read_settings
     from sentiment_core.errors import MissingProgramError, NotReadyError
     from sentiment_core.store_settings import StoreSettings
 

@@ -27,6 +27,7 @@ from sentiment_cli.stack.health import check_part
 from sentiment_cli.stack.programs import find_postgres
 from sentiment_cli.stack.record import running_record
 from sentiment_cli.stack.supervisor import (
+    LEFTOVER_SECONDS,
     check_ports,
     end_leftovers,
     find_store,
@@ -89,12 +90,18 @@ def stopped_stack(settings: StackSettings, on_progress: Callable[[str], None]) -
 
 
 @contextlib.contextmanager
-def stateful_parts(settings: StackSettings, on_progress: Callable[[str], None]) -> Iterator[None]:
+def stateful_parts(
+    settings: StackSettings,
+    on_progress: Callable[[str], None],
+    *,
+    patience_seconds: float = LEFTOVER_SECONDS,
+) -> Iterator[None]:
     """Run the database and the store alone, until both answer; the stack must not run.
 
-    `on_progress` takes a sentence on what is being waited for.
+    `on_progress` takes a sentence on what is being waited for. Another process that runs them has
+    `patience_seconds` to end.
     """
-    with running_alone(settings):
+    with running_alone(settings, patience_seconds):
         check_ports(settings)
         environment = supervised_environment(settings, find_store())
         write_store_config(settings)

@@ -28,7 +28,9 @@ from sentiment_core.errors import ConflictError, RunError, SentimentError, Setti
 
 _START_TIMEOUT_SECONDS: Final = 180.0
 _STOP_TIMEOUT_SECONDS: Final = 60.0
-_LEFTOVER_SECONDS: Final = 20.0
+LEFTOVER_SECONDS: Final = 20.0
+"""How long parts have for their end when whoever ran them is gone."""
+
 _SUPERVISED: Final = "STACK_SUPERVISED"  # in the environment of each part: the folder
 _START_LOCK: Final = "start.lock"
 _RUN_LOCK: Final = "run.lock"
@@ -62,15 +64,19 @@ def run(settings: StackSettings) -> int:
 
 
 @contextlib.contextmanager
-def running_alone(settings: StackSettings) -> Iterator[None]:
+def running_alone(
+    settings: StackSettings, patience_seconds: float = LEFTOVER_SECONDS
+) -> Iterator[None]:
     """Keep other processes from running parts of this stack; the system ends that with this one.
+
+    One that is just ending has `patience_seconds` for it.
 
     Raises
     ------
     ConflictError
         If another one does.
     """
-    with _locked(settings, _RUN_LOCK, _LEFTOVER_SECONDS):
+    with _locked(settings, _RUN_LOCK, patience_seconds):
         yield
 
 
@@ -217,7 +223,7 @@ def stop(settings: StackSettings) -> bool:
     return True
 
 
-def end_leftovers(settings: StackSettings, *, patience_seconds: float = _LEFTOVER_SECONDS) -> bool:
+def end_leftovers(settings: StackSettings, *, patience_seconds: float = LEFTOVER_SECONDS) -> bool:
     """End the parts whose supervisor was killed: they go on without it, and hold the ports.
 
     They are known by the folder of the state in their environment, where the system shows that, and
