@@ -284,7 +284,7 @@ def test_a_store_that_cannot_keep_a_key_loses_nothing(servers, complete, monkeyp
         if message == "looking at what was written":
             servers.bucket("data").delete("/lead")
 
-    with pytest.raises(errors.RefusedError, match="'/lead'.*cannot keep this key"):
+    with pytest.raises(errors.RefusedError, match=r"'/lead'.*cannot keep this key"):
         restore.apply(changes, rename)
     databases, buckets = servers.state()
     assert databases == before[0]

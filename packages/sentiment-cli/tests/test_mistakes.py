@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
@@ -190,7 +191,8 @@ def store():
         aws_secret_access_key="any",  # pragma: allowlist secret
         aws_default_region="us-east-1",
     )  # fmt: skip
-    make_buckets(settings, ("data",))
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
+    make_buckets(settings)
     S3Store("s3://data", settings).put("precious", b"content")
     yield environment, S3Store("s3://data", settings)
     server.stop()
