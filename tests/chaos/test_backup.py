@@ -60,7 +60,7 @@ def kill_after(process, seconds):
 
 
 def moments(whole):
-    return [random.Random(SEED + number).uniform(0.3, whole) for number in range(KILLS)]  # noqa: S311
+    return [random.Random(SEED + number).uniform(0.3, whole) for number in range(KILLS)]
 
 
 def test_a_backup_that_is_killed(servers, complete, table, tmp_path):

@@ -65,9 +65,10 @@ class Project:
         """Start the stack, and cut the power at a moment."""
         starting = self.popen("stack", "up")
         eventually(lambda: moment() or starting.poll() is not None, 120)
+        starting.kill()
         self.cut_power()
         starting.communicate()
-        assert starting.returncode == -signal.SIGKILL
+        assert starting.returncode == -signal.SIGKILL  # it had not come to its end
 
     def use_stack(self):
         """Let every command of the project use the stack."""

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,9 +14,7 @@ import psycopg2
 from psycopg2 import sql
 from pydantic import SecretStr
 
-from sentiment_cli.backup.settings import DatabaseSettings
 from sentiment_cli.sql_errors import mapped_sql_errors
-from sentiment_cli.stack.programs import find_client_programs
 from sentiment_core.errors import ConflictError, InvalidError, NotFoundError, RunError
 
 if TYPE_CHECKING:
@@ -248,22 +246,6 @@ class DatabaseServer:
         if result.returncode:
             raise RunError(f"{program} failed: {result.stderr.strip()}")
         return result.stdout
-
-
-def connected_server(settings: DatabaseSettings) -> DatabaseServer:
-    """Find the server that settings name, and the programs that fit it.
-
-    Raises
-    ------
-    UnreachableError
-        If it does not answer, or refuses the user.
-    MissingProgramError
-        If there are no programs.
-    """
-    server = DatabaseServer(
-        settings.pghost or "", settings.pgport, settings.pguser, settings.pgpassword, Path()
-    )
-    return replace(server, programs=find_client_programs(server.major()))
 
 
 def _restoring(name: str) -> str:

@@ -1,5 +1,6 @@
 """`backup`: copies of databases and buckets, of any servers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -189,6 +190,13 @@ def _servers() -> "Servers":
             "Set PGHOST to the address of PostgreSQL, and PGUSER and PGPASSWORD. The local stack "
             "is saved with `sentiment-cli stack backup`, buckets alone with `backup-storage`."
         )
-    from sentiment_cli.backup.databases import connected_server
+    from sentiment_cli.backup.databases import DatabaseServer
+    from sentiment_cli.stack.programs import find_client_programs
 
-    return Servers(read_settings(StoreSettings), connected_server(settings))
+    server = DatabaseServer(
+        settings.pghost, settings.pgport, settings.pguser, settings.pgpassword, Path()
+    )
+    return Servers(
+        read_settings(StoreSettings),
+        replace(server, programs=find_client_programs(server.major())),
+    )
