@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg2
@@ -77,6 +79,27 @@ def test_a_backup_is_whole_and_every_key_is_as_it_was(servers, complete):
     again = load(servers.servers, path)
     assert servers.state() == state
     assert not any(bucket.add or bucket.replace or bucket.delete for bucket in again.buckets)
+
+
+def test_the_commands_find_their_servers_in_the_environment(servers, tmp_path):
+    def run(*arguments):
+        result = subprocess.run(
+            [sys.executable, "-m", "sentiment_cli", "backup", *arguments, "--json"], cwd=tmp_path,
+            env=servers.environment, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    servers.fill("commands", PLAIN_KEYS)
+    state = servers.state()
+    made = run("create", "made")
+    assert (made["databases"], made["objects"]) == (list(DATABASES), len(PLAIN_KEYS) + 1)
+    servers.fill("later", ["new"])
+    planned = run("restore", "made", "--dry-run")
+    assert planned["replace_databases"] == sorted(DATABASES)
+    assert servers.state() != state
+    assert run("restore", "made", "--yes") == made
+    assert servers.state() == state
 
 
 @pytest.mark.parametrize(

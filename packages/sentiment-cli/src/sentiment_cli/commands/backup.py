@@ -159,7 +159,7 @@ def _question(place: str) -> str:
 def _summary(backup: "Backup") -> dict[str, object]:
     manifest = backup.manifest
     return {
-        "folder": str(backup.path),
+        "folder": str(backup.path.absolute()),
         "made_at": manifest.made_at.isoformat(timespec="seconds"),
         "databases": [database.name for database in manifest.databases],
         "objects": manifest.object_count,
