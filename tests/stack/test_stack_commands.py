@@ -7,11 +7,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from sentiment_cli.stack.health import check_part
 from sentiment_cli.stack.supervisor import check_ports
 from tests.support import BIN, ROOT, eventually
 from tests.support.stack import as_variables, make_settings
@@ -33,13 +36,44 @@ class Project:
         self.environment |= as_variables(self.settings)
         return self.settings
 
-    def cli(self, *arguments, exit_code=0):
-        result = subprocess.run(
+    def popen(self, *arguments):
+        return subprocess.Popen(
             [BIN / "sentiment-cli", *map(str, arguments)], cwd=self.root, env=self.environment,
-            capture_output=True, text=True, check=False, timeout=300,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert result.returncode == exit_code, result.stdout + result.stderr
-        return result.stdout + result.stderr
+
+    def cli(self, *arguments, exit_code=0):
+        return self.end_of(self.popen(*arguments), exit_code=exit_code)
+
+    def cli_at_once(self, *commands, exit_code=0):
+        """Run commands that do not change anything beside each other; returns what they say."""
+        processes = [self.popen(*command.split()) for command in commands]
+        return [self.end_of(process, exit_code=exit_code) for process in processes]
+
+    def end_of(self, process, *, exit_code=0):
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == exit_code, stdout + stderr
+        return stdout if "--json" in process.args else stdout + stderr
+
+    def cut_power(self):
+        """End every process of the stack at once, wherever it is."""
+        mark = str(self.settings.folder)
+        killed = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if mark in process.environ().values() or mark in " ".join(process.cmdline()):
+                    process.kill()
+                    killed.append(process)
+        psutil.wait_procs(killed, 30)
+
+    def start_until(self, moment):
+        """Start the stack, and cut the power at a moment."""
+        starting = self.popen("stack", "up")
+        eventually(lambda: moment() or starting.poll() is not None, 120)
+        starting.kill()
+        self.cut_power()
+        starting.communicate()
+        assert starting.returncode == -signal.SIGKILL  # it had not come to its end
 
     def use_stack(self):
         """Let every command of the project use the stack."""
@@ -88,39 +122,58 @@ def test_outside_of_the_project_it_says_where_to_go(project):
 
 
 def test_the_whole_life_of_a_stack(project):
-    started = project.cli("stack", "up")
-    assert "The stack runs:" in started
-    assert "sentiment-cli train --champion" in started
+    # Whatever a first start leaves behind, the next one makes good.
+    folder = project.settings.folder
+    project.start_until(lambda: any(folder.glob(".initdb-*/PG_VERSION")))
+    assert not (folder / "postgres").exists()
+    (folder / "passwords.json").write_text("")
+    (folder / "postgres/base").mkdir(parents=True)
+    project.start_until((folder / "postgres/PG_VERSION").exists)
+    started = [project.popen("stack", "up") for _ in range(2)]
+    texts = [project.end_of(process) for process in started]
+    assert sorted("The stack runs already:" in text for text in texts) == [False, True]
+    assert sorted("The stack runs:" in text for text in texts) == [False, True]
+    assert all("sentiment-cli train --champion" in text for text in texts)
+    assert (folder / "postgres.incomplete-1/base").is_dir()
+    assert not list(folder.glob(".initdb-*"))
     project.use_another_shell()
     again = project.cli("stack", "up")
     assert "runs already" in again
     assert f"http://localhost:{project.settings.mlflow_port}" in again
     project.use_stack()
     project.cli("train", "--champion", "--samples", 300)
-    versions = project.cli("list-versions", "--json")
+    versions, checks, status = project.cli_at_once(
+        "list-versions --json", "doctor --json", "stack status --json"
+    )
     prediction = eventually(project.predict)
-    checks = json.loads(project.cli("doctor", "--json"))
+    checks = json.loads(checks)
     assert {check["name"] for check in checks} >= {"stack: postgres", "stack: worker", "stack: api"}
     assert {check["status"] for check in checks} <= {"ok", "note"}
-    assert not any(json.loads(project.cli("stack", "status", "--json")).values())
+    assert not any(json.loads(status).values())
 
     project.cli("stack", "backup", "backup")
-    assert "not empty" in project.cli("stack", "backup", "backup", exit_code=1)
-    assert "stop it first" in project.cli("stack", "restore", "backup", "--yes", exit_code=1)
+    assert "complete" in project.cli("backup", "list")
+    again, running = project.cli_at_once(
+        "stack backup backup", "stack restore backup --yes", exit_code=1
+    )
+    assert "exists already" in again
+    assert "stop it first" in running
     project.cli("stack", "down")
-    project.cli("stack", "status", exit_code=1)
-    assert "is no backup" in project.cli("stack", "restore", "home", "--yes", exit_code=1)
-
-    assert "sentiment-cli stack up" in project.cli("stack", "env", exit_code=1)
+    _status, other, env = project.cli_at_once(
+        "stack status", "stack restore home --yes", "stack env", exit_code=1
+    )
+    assert "is no backup" in other
+    assert "sentiment-cli stack up" in env
 
     # Elsewhere, from the backup alone: the same versions, the same predictions.
     project.use_home("elsewhere")
     project.cli("stack", "restore", "backup", "--yes")
     project.cli("stack", "up")
     project.use_stack()
-    assert project.cli("list-versions", "--json") == versions
+    restored, predicted = project.cli_at_once("list-versions --json", "predict great")
+    assert restored == versions
     assert eventually(project.predict) == prediction
-    assert "A fine film" in project.cli("predict", "A fine film")
+    assert "great" in predicted
 
     # A supervisor that was killed leaves parts behind, which hold the ports.
     record = json.loads((project.settings.folder / "stack.json").read_text())
@@ -128,3 +181,12 @@ def test_the_whole_life_of_a_stack(project):
     assert "does not run" in project.cli("stack", "env", exit_code=1)
     assert "is stopped" in project.cli("stack", "down")
     check_ports(project.settings)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("part", ["postgres", "mlflow", "prefect"])
+def test_a_first_start_that_ends_later_is_made_good_too(project, part):
+    project.start_until(lambda: check_part(project.settings, part) is None)
+    project.cli("stack", "up")
+    assert not any(json.loads(project.cli("stack", "status", "--json")).values())
+    project.cli("stack", "down")

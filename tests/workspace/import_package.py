@@ -12,7 +12,9 @@ NEEDS_EXTRA = {
     "sentiment_core": {
         "conversion", "environment", "params", "pipeline", "pyfunc", "store_settings",
     },
-    "sentiment_cli": {"stack.backup", "stack.database", "stack.postgres"},
+    "sentiment_cli": {
+        "backup.databases", "sql_errors", "stack.backup", "stack.database", "stack.postgres",
+    },
 }  # fmt: skip
 
 name = sys.argv[1]

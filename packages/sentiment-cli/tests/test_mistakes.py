@@ -1,15 +1,24 @@
 """A user's mistakes as the user makes them, each in a process of its own or in a fresh folder."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
+from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from sentiment_cli.app import app
+from sentiment_cli.backup.folder import manifest_digest
+from sentiment_cli.backup.manifest import Manifest, SavedBucket
+from sentiment_cli.buckets import make_buckets
+from sentiment_core.s3_store import S3Store
+from sentiment_core.store_settings import StoreSettings
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own warnings
 
@@ -28,6 +37,18 @@ def folder(tmp_path):
     folder.mkdir()
     shutil.copy(Path(__file__).parents[3] / "params.yaml", folder)
     return folder
+
+
+def make_empty_backup(path):
+    """What a backup of an empty bucket is."""
+    path.mkdir()
+    manifest = Manifest(
+        tool_version="0", made_at=datetime.now(UTC), postgres_major=None, databases=[],
+        buckets=[SavedBucket(name="data", objects=[])],
+    )  # fmt: skip
+    content = manifest.model_dump_json().encode()
+    (path / "manifest.json").write_bytes(content)
+    (path / "manifest.sha256").write_bytes(manifest_digest(content))
 
 
 def run(folder, *arguments, prefix=(), **environment):
@@ -118,7 +139,8 @@ def test_a_read_only_registry_is_listed(folder, as_somebody_without_rights):
     "command", ["init-storage", "backup-storage copy", "restore-storage copy --yes", "doctor"]
 )
 def test_missing_keys_are_the_same_error_everywhere(folder, command, keys, message):
-    (folder / "copy/data").mkdir(parents=True)
+    if command.startswith("restore"):
+        make_empty_backup(folder / "copy")
     environment = {**NO_KEYS, "MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9", **keys}
     environment = {name: value for name, value in environment.items() if value}
     result = run(
@@ -142,29 +164,79 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(folder, command):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("command", ["stack restore copy", "restore-storage copy"])
+@pytest.mark.parametrize(
+    "command", ["stack restore copy", "restore-storage copy", "backup restore copy"]
+)
 def test_where_nobody_can_answer_a_question_is_an_error(folder, command):
-    for name in ("copy/buckets", "copy/data"):
-        (folder / name).mkdir(parents=True)
-    for name in ("mlflow.dump", "prefect.dump"):
-        (folder / "copy" / name).touch()
+    make_empty_backup(folder / "copy")
     result = run(folder, *command.split(), "--json")
     assert result.returncode == 1
     assert result.stdout == ""
     assert "say yes with --yes" in result.stderr
 
 
-def test_a_question_is_asked_on_stderr(folder):
+@pytest.fixture
+def store():
+    """An S3 server, whose bucket has an object that no backup has; gives the environment."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {
+        "MLFLOW_S3_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",  # pragma: allowlist secret
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }  # fmt: skip
+    settings = StoreSettings(
+        endpoint=environment["MLFLOW_S3_ENDPOINT_URL"], aws_access_key_id="any",
+        aws_secret_access_key="any",  # pragma: allowlist secret
+        aws_default_region="us-east-1",
+    )  # fmt: skip
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
+    make_buckets(settings)
+    S3Store("s3://data", settings).put("precious", b"content")
+    yield environment, S3Store("s3://data", settings)
+    server.stop()
+
+
+def test_a_question_is_asked_on_stderr(folder, store):
     """In a real terminal, with standard output in a file as a script has it."""
-    (folder / "copy/data").mkdir(parents=True)
+    environment, bucket = store
+    make_empty_backup(folder / "copy")
     script = f"{BIN}/sentiment-cli restore-storage copy --json >out.json"
     result = subprocess.run(
         ["script", "-qec", script, "/dev/null"], cwd=folder, input="n\n", text=True,
-        capture_output=True, check=False,
+        capture_output=True, check=False, env=os.environ | environment,
     )  # fmt: skip
+    assert "1 deleted" in result.stdout
     assert "[y/N]" in result.stdout
     assert "Aborted" in result.stdout
     assert (folder / "out.json").read_text() == ""
+    assert bucket.get("precious") == b"content"
+
+
+def test_a_backup_of_buckets_from_the_first_command_to_the_last(folder, store):
+    environment, bucket = store
+    made = json.loads(run(folder, "backup-storage", "made", "--json", **environment).stdout)
+    assert (made["objects"], made["databases"], made["size"]) == (1, [], 7)
+    assert "1 objects" in run(folder, "backup", "verify", "made").stdout
+    listed = json.loads(run(folder, "backup", "list", "--json").stdout)
+    assert [(item["name"], item["state"], item["objects"]) for item in listed] == [
+        ("made", "complete", 1)
+    ]
+    bucket.put("precious", b"changed")
+    bucket.put("new", b"new")
+    planned = run(folder, "restore-storage", "made", "--dry-run", "--json", **environment)
+    (data,) = [item for item in json.loads(planned.stdout)["buckets"] if item["name"] == "data"]
+    assert (data["replace"], data["delete"]) == (["precious"], ["new"])
+    assert bucket.get("precious") == b"changed"
+    restored = run(folder, "restore-storage", "made", "--yes", **environment)
+    assert restored.returncode == 0, restored.stderr
+    assert "1 objects are back." in restored.stdout
+    assert [item.key for item in bucket.list()] == ["precious"]
+    assert bucket.get("precious") == b"content"
+    (folder / "made/manifest.sha256").unlink()
+    assert run(folder, "backup", "verify", "made").returncode == 1
+    assert "damaged" in run(folder, "backup", "list").stdout
 
 
 @pytest.mark.parametrize(
@@ -174,9 +246,15 @@ def test_a_question_is_asked_on_stderr(folder):
         ("stack env", {"STACK_API_PORT": "99999"}, 1, ["STACK_API_PORT=99999", "65535"]),
         ("stack backup new", {}, 1, ["does not answer", "sentiment-cli stack up"]),
         ("stack restore none --yes", {}, 1, ["none is no backup", "sentiment-cli stack backup"]),
+        ("stack restore x.partial --yes", {}, 1, ["x.partial is no backup yet", "interrupted"]),
+        ("backup verify none", {}, 1, ["none is no backup", "sentiment-cli backup list"]),
+        ("backup list none", {}, 1, ["none is no folder"]),
+        ("backup list", {}, 0, ["There is no backup in ."]),
+        ("backup create x", {}, 1, ["PGHOST", "sentiment-cli stack backup"]),
+        ("backup create x", {"PGHOST": "127.0.0.1", "PGPORT": "9"}, 3, ["127.0.0.1:9"]),
         ("stack down", {}, 0, ["does not run"]),
         ("restore-storage none --yes", {}, 1, ["none", "backup-storage"]),
-        ("backup-storage params.yaml", {}, 1, ["params.yaml", "folder"]),
+        ("backup-storage params.yaml", {}, 1, ["params.yaml", "exists already"]),
         ("export-champion", {}, 2, ["--to", "MODEL_EXPORT_URI"]),
         ("export-champion --to ftp://x", {}, 1, ["ftp://x", "s3://"]),
         ("export-champion --to out", {}, 1, ["no champion", "sentiment-cli train --champion"]),

@@ -37,7 +37,8 @@ def test_help_teaches_and_imports_no_heavy_library():
     ["quickstart", "train", "prepare-data", "predict", "model-info", "list-versions", "compare",
      "set-alias", "delete-alias", "rollback", "doctor", "reproduce", "export-champion",
      "init-storage", "backup-storage", "restore-storage", "stack up", "stack down",
-     "stack status", "stack env", "stack backup", "stack restore"],
+     "stack status", "stack env", "stack backup", "stack restore", "backup create",
+     "backup restore", "backup list", "backup verify"],
 )  # fmt: skip
 def test_every_command_explains_itself_and_has_json(command):
     result = run(*command.split(), "--help", COLUMNS="200")

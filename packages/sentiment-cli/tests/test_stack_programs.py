@@ -5,7 +5,7 @@ The choice is tested with stub programs that print versions; `tests/stack` runs 
 
 import pytest
 
-from sentiment_cli.stack.programs import find_postgres, find_weed
+from sentiment_cli.stack.programs import find_client_programs, find_postgres, find_weed
 from sentiment_cli.stack.supervisor import find_store
 from sentiment_core.errors import MissingProgramError
 
@@ -61,6 +61,18 @@ def test_the_machines_own_is_preferred_where_its_major_version_fits(
     )
     assert found.version.startswith(f"PostgreSQL {chosen}")
     assert found.origin == origin
+
+
+@pytest.mark.parametrize(
+    ("server", "chosen"), [(14, "15"), (15, "15"), (16, "celerp"), (17, "celerp"), (18, "18")]
+)
+def test_a_dump_is_made_by_the_programs_of_the_server_or_the_next_newer(tmp_path, server, chosen):
+    for version in ("15.4", "18.1"):
+        clients = ("pg_dump", "pg_restore")
+        install(tmp_path / version.partition(".")[0], version, programs=clients, extension=False)
+    assert chosen in str(find_client_programs(server, search_path="", debian=tmp_path))
+    with pytest.raises(MissingProgramError, match=r"sentiment-cli\[backup\]"):
+        find_client_programs(19, search_path="", debian=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,25 @@
 
 import shutil
 import tempfile
-import time
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import psycopg2
 import pytest
 
-from sentiment_cli.bucket_backup import restore_buckets, save_buckets, saved_buckets
+from sentiment_cli.backup.create import create_backup
+from sentiment_cli.backup.folder import open_backup
+from sentiment_cli.backup.restore import Restore
+from sentiment_cli.backup.servers import Servers
 from sentiment_cli.buckets import BUCKETS, find_buckets, make_buckets, open_buckets
 from sentiment_cli.settings import StackSettings
-from sentiment_cli.stack.backup import back_up, restore, stateful_parts
-from sentiment_cli.stack.database import SQL_ERRORS, SUPERUSER, connect, mapped_sql_errors
+from sentiment_cli.sql_errors import SQL_ERRORS
+from sentiment_cli.stack.backup import back_up, stack_servers, stateful_parts, stopped_stack
+from sentiment_cli.stack.database import SUPERUSER, connect, mapped_sql_errors
 from sentiment_cli.stack.environment import DATABASES, client_environment, store_settings
 from sentiment_cli.stack.health import CHECKS, check_part
 from sentiment_cli.stack.supervisor import check_ports, wait_for_parts
 from sentiment_core import errors
-from sentiment_core.object_store import ObjectInfo
-from sentiment_core.s3_store import S3Store
 from sentiment_core.store_settings import StoreSettings
 from sentiment_train.running.ports import free_port
 
@@ -67,18 +67,6 @@ def buckets(stack):
 
 def contents(bucket):
     return {item.key: bucket.get(item.key) for item in bucket.list()}
-
-
-def when_ready(store, key):
-    """Read an object; after a start the store answers before it has found its volumes."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            return store.get(key)
-        except errors.UnreachableError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.5)
 
 
 def run_sql(settings, statement, user=SUPERUSER, database=SUPERUSER):
@@ -160,38 +148,11 @@ def test_buckets_are_made_once_and_refused_keys_are_told(stack):
         make_buckets(away, ("data",), timeout_seconds=0)
 
 
-def test_buckets_become_equal_to_what_was_saved(buckets, tmp_path):
-    for key in KEYS:
-        buckets["data"].put(key, key.encode())
-    seen = []
-    assert save_buckets(buckets, tmp_path / "saved", seen.append) == len(KEYS)
-    assert sorted(seen) == sorted(f"data/{key}" for key in KEYS)
-    assert saved_buckets(tmp_path / "saved") == tuple(sorted(BUCKETS))
-    before = contents(buckets["data"])
-
-    buckets["data"].delete(KEYS[0])
-    buckets["data"].put(KEYS[1], b"changed")
-    buckets["data"].put("new", b"new")
-    buckets["models"].put("new", b"new")
-    count = restore_buckets(tmp_path / "saved", buckets, lambda _name: None)
-    assert count == len(KEYS)
-    assert contents(buckets["data"]) == before
-    assert contents(buckets["models"]) == {}
-
-
-def test_names_that_are_no_files_are_left_out_of_a_backup(tmp_path):
-    """With a listing as other stores may give it; this one refuses such names."""
-    names = ("folder/", "../outside", "/etc/outside")
-    bucket = SimpleNamespace(list=lambda: iter([ObjectInfo(name, 1) for name in names]))
-    assert save_buckets({"data": bucket}, tmp_path / "saved", lambda _name: None) == 0
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-    assert saved_buckets(tmp_path / "none") == ()
-
-
 def test_a_bucket_that_is_missing_is_named(stack, tmp_path):
-    missing = open_buckets(store_settings(stack), ("nowhere",))
+    servers = Servers(store_settings(stack))
     with pytest.raises(errors.NotFoundError, match="nowhere"):
-        save_buckets(missing, tmp_path / "saved", lambda _name: None)
+        create_backup(tmp_path / "saved", servers, (), ("nowhere",), lambda _message: None)
+    assert not (tmp_path / "saved").exists()
 
 
 def test_parts_that_answer_are_not_waited_for_and_others_not_for_ever(stack):
@@ -217,29 +178,37 @@ def test_each_part_that_does_not_answer_says_why(stack):
 
 
 def test_a_backup_is_restored_elsewhere_and_only_where_it_fits(stack, buckets, root):
-    buckets["models"].put("champion.json", b"{}")
+    for key in KEYS:
+        buckets["data"].put(key, key.encode())
     run_sql(stack, "CREATE TABLE kept (name text)", "mlflow", "mlflow")
     run_sql(stack, "INSERT INTO kept VALUES ('as it was')", "mlflow", "mlflow")
     said = []
-    result = back_up(stack, root / "backup", said.append)
-    assert (result.databases, result.objects) == (DATABASES, 1)
-    assert said == [*(f"database {name}" for name in DATABASES), "models/champion.json"]
-    with pytest.raises(errors.ConflictError, match="not empty"):
+    backup = back_up(stack, root / "backup", said.append)
+    assert said[:2] == [f"database {name}" for name in DATABASES]
+    assert "bucket data: 3 of 3 objects (100%)" in said
+    with pytest.raises(errors.ConflictError, match="exists already"):
         back_up(stack, root / "backup", said.append)
-
     other = make_settings(root / "other")
     with pytest.raises(errors.NotReadyError, match="start the stack first"):
         back_up(other, root / "second", said.append)
-    with pytest.raises(errors.NotFoundError, match="is no backup"):
-        restore(other, root / "other", said.append)
-    for _ in range(2):  # what is there is replaced
-        assert restore(other, root / "backup", said.append) == result
-    with stateful_parts(other, said.append):
-        assert run_sql(other, "SELECT name FROM kept", "mlflow", "mlflow") == [("as it was",)]
-        assert when_ready(S3Store("s3://models", store_settings(other)), "champion.json") == b"{}"
 
-    (root / "backup/mlflow.dump").write_bytes(b"damaged")
-    with pytest.raises(errors.RunError, match="pg_restore of PostgreSQL"):
-        restore(other, root / "backup", said.append)
+    with stopped_stack(other, said.append) as servers:
+        for expected in [set(KEYS), set()]:  # the second time there is nothing left to do
+            restore = Restore(
+                open_backup(root / "backup"), servers, with_databases=True, on_progress=said.append
+            )
+            changes = restore.plan(said.append)
+            assert {key for bucket in changes.buckets for key in bucket.add} == expected
+            restore.apply(changes, said.append)
+        assert run_sql(other, "SELECT name FROM kept", "mlflow", "mlflow") == [("as it was",)]
+        restored = open_buckets(servers.store, BUCKETS)
+        assert contents(restored["data"]) == {key: key.encode() for key in KEYS}
+        assert stack_servers(other) == servers
+        with (
+            pytest.raises(errors.ConflictError, match="Another process"),
+            stateful_parts(other, said.append, patience_seconds=0),
+        ):
+            pass
     with pytest.raises(errors.UnreachableError):
         connect(other, "mlflow", "mlflow")  # nothing is left running
+    assert backup.manifest.object_count == len(KEYS)

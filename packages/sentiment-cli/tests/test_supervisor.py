@@ -10,7 +10,11 @@ import sys
 import pytest
 
 from sentiment_cli.settings import StackSettings
-from sentiment_cli.stack.environment import server_environment, write_store_config
+from sentiment_cli.stack.environment import (
+    read_passwords,
+    server_environment,
+    write_store_config,
+)
 from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import start_of_process, write_record
 from sentiment_cli.stack.supervisor import check_ports, log_file, procfile, start, stop
@@ -62,22 +66,91 @@ def test_a_folder_that_cannot_be_made_is_a_setting_to_correct(settings, tmp_path
         start(inside, lambda _message: None)
 
 
-def test_a_running_stack_is_stopped_politely_and_not_started_twice(settings):
+@pytest.fixture
+def supervisor(settings):
+    """A process that the record names as the one that runs the stack."""
     write_store_config(settings)
     write_record(settings, host="127.0.0.1", postgres=PROGRAM, store=PROGRAM)
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     path = settings.folder / "stack.json"
     record = {"pid": process.pid, "started": start_of_process(process.pid)}
     path.write_text(json.dumps(json.loads(path.read_text()) | record))
-    try:
-        assert start(settings, lambda _message: None) is False
-        assert stop(settings) is True
-        assert process.wait() == -signal.SIGTERM
-        assert stop(settings) is False
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
+    yield process
+    process.kill()
+    process.wait()
+    process.stdin.close()
+
+
+def test_a_running_stack_is_stopped_politely(settings, supervisor):
+    assert stop(settings) is True
+    assert supervisor.wait() == -signal.SIGTERM
+    assert stop(settings) is False
+
+
+def test_a_stack_that_is_just_starting_is_waited_for_and_not_started_again(settings, supervisor):
+    said = []
+
+    def end(message):
+        said.append(message)
+        supervisor.kill()
+        supervisor.wait()
+
+    with pytest.raises(RunError, match="stopped before all of them answered"):
+        start(settings, end)
+    assert said == ["Waiting for postgres, s3, mlflow, prefect, worker, api"]
+    assert log_file(settings).read_bytes() == b""  # no other was started
+
+
+def test_two_starts_at_once_wait_for_each_other(settings):
+    """The first is stopped while it waits: the second one goes on by itself."""
+    command = [
+        sys.executable, "-c",
+        "import sys; from sentiment_cli.stack.supervisor import start\n"
+        "from sentiment_cli.settings import StackSettings\n"
+        "def wait(message): print(message, flush=True); sys.stdin.read()\n"
+        "start(StackSettings(), wait)",
+    ]  # fmt: skip
+    first = subprocess.Popen(
+        command, env=os.environ | settings.as_environment(), text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert first.stdout.readline().startswith("Waiting for postgres")
+    said = []
+
+    def kill_the_first(message):
+        if message == "Waiting for another `stack up`":
+            first.kill()
+            first.wait()
+        said.append(message)
+
+    with pytest.raises(RunError, match="Run this in the project's folder"):
+        start(settings, kill_the_first)
+    assert said[0] == "Waiting for another `stack up`"
+    first.stdin.close()
+    first.stdout.close()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"postgres": "x"}', None])
+def test_lost_passwords_are_made_again_as_long_as_nothing_was_opened_with_them(settings, content):
+    path = settings.folder / "passwords.json"
+    settings.folder.mkdir()
+    if content is not None:
+        path.write_text(content)
+    passwords = read_passwords(settings.folder)
+    assert set(passwords) == {"postgres", "mlflow", "prefect"}
+    assert read_passwords(settings.folder) == passwords
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    data = settings.folder / "postgres"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("17")
+    assert read_passwords(settings.folder) == passwords
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    with pytest.raises(SettingsError, match=r"passwords\.json .*put the file back"):
+        read_passwords(settings.folder)
 
 
 def test_the_parts_are_given_all_settings_and_each_secret_of_its_own(settings, monkeypatch):

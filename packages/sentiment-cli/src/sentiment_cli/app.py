@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from sentiment_cli.commands import (
+    backup,
     data,
     doctor,
     predict,
@@ -99,4 +100,5 @@ _COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
 
 for _panel, _name, _function, _example in _COMMANDS:
     app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_function)
+app.add_typer(backup.app, name="backup", rich_help_panel="Operate")
 app.add_typer(stack.app, name="stack", rich_help_panel="Operate")

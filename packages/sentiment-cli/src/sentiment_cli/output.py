@@ -56,8 +56,19 @@ def confirm(question: str) -> None:
     Abort
         If the answer is no.
     """
-    if not sys.stdin.isatty():
-        raise InputError(f"{question} Nobody can answer here: say yes with --yes.")
+    check_answerable(question)
     typer.echo(f"{question} [y/N]: ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise typer.Abort
+
+
+def check_answerable(question: str, *, yes: bool = False) -> None:
+    """Require somebody who can answer a question, unless it is answered with `yes` already.
+
+    Raises
+    ------
+    InputError
+        If nobody is there.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise InputError(f"{question} Nobody can answer here: say yes with --yes.")

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSetting
 
+from sentiment_cli.backup.settings import DatabaseSettings
 from sentiment_core.environment import load_environment
 from sentiment_core.errors import SettingsError
 from sentiment_core.registry_names import DEFAULT_HOME
@@ -64,7 +65,12 @@ class StackSettings(BaseSettings):
         }
 
 
-_CLASSES: Final[tuple[type[BaseSettings], ...]] = (TrainSettings, StoreSettings, StackSettings)
+_CLASSES: Final[tuple[type[BaseSettings], ...]] = (
+    TrainSettings,
+    StoreSettings,
+    StackSettings,
+    DatabaseSettings,
+)
 
 
 def read_settings(cls: type[Settings]) -> Settings:

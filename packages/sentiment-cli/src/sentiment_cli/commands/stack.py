@@ -1,13 +1,21 @@
 """`stack`: the full stack on this machine, as ordinary processes."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentiment_cli.commands.backup import (
+    ExistingBackup,
+    NewBackup,
+    opened,
+    restore_to,
+    show_made,
+)
 from sentiment_cli.exits import ExitCode
-from sentiment_cli.options import JsonOption, YesOption
-from sentiment_cli.output import confirm, print_json, print_table
+from sentiment_cli.options import DryRunOption, JsonOption, YesOption
+from sentiment_cli.output import check_answerable, print_json, print_table
 from sentiment_cli.progress import progress
 
 if TYPE_CHECKING:
@@ -152,40 +160,41 @@ def env(
 
 
 @app.command(epilog="Example: sentiment-cli stack backup backups/monday")
-def backup(
-    folder: Annotated[Path, typer.Argument(help="New folder.")], as_json: JsonOption = False
-) -> None:
-    """Copy the databases and the buckets of the running stack into a folder."""
+def backup(path: NewBackup, as_json: JsonOption = False) -> None:
+    """Copy the databases and the buckets of the running stack into a new folder."""
     _check_installed()
     from sentiment_cli.stack.backup import back_up
 
-    with progress("Copying") as show_object:
-        result = back_up(_settings(), folder, show_object)
-    if as_json:
-        print_json(result)
-    else:
-        typer.echo(f"{len(result.databases)} databases and {result.objects} objects: {folder}")
+    with progress("Copying") as show_detail:
+        made = back_up(_settings(), path, show_detail)
+    show_made(made, as_json=as_json)
 
 
 @app.command(epilog="Example: sentiment-cli stack restore backups/monday --yes")
 def restore(
-    folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
+    path: ExistingBackup,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Replace the state of the stopped stack by a backup."""
+    """Make the state of the stopped stack equal to a backup, as a whole.
+
+    If it is interrupted, repeat it.
+    """
     _check_installed()
-    from sentiment_cli.stack.backup import restore
+    from sentiment_cli.stack.backup import stopped_stack
 
     settings = _settings()
-    if not yes:
-        confirm(f"Replace all state in {settings.folder}?")
-    with progress("Restoring") as show_object:
-        result = restore(settings, folder, show_object)
-    if as_json:
-        print_json(result)
-    else:
-        typer.echo(f"{len(result.databases)} databases and {result.objects} objects are back.")
+    backup = opened(path)
+    place = str(settings.folder)
+    check_answerable(f"Replace all state in {place} by the backup?", yes=yes or dry_run)
+    with ExitStack() as parts:
+        with progress("Starting") as show_detail:
+            servers = parts.enter_context(stopped_stack(settings, show_detail))
+        restore_to(
+            backup, servers, place,
+            with_databases=True, dry_run=dry_run, yes=yes, as_json=as_json,
+        )  # fmt: skip
 
 
 @app.command(hidden=True, epilog="Example: sentiment-cli stack run")

@@ -1,14 +1,19 @@
 """Commands on the buckets that everything else expects."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_cli.options import JsonOption, YesOption
-from sentiment_cli.output import confirm, print_json
+from sentiment_cli.commands.backup import (
+    ExistingBackup,
+    NewBackup,
+    opened,
+    restore_to,
+    show_made,
+)
+from sentiment_cli.options import DryRunOption, JsonOption, YesOption
+from sentiment_cli.output import check_answerable, print_json
 from sentiment_cli.progress import progress
-from sentiment_core.errors import InputError
 
 if TYPE_CHECKING:
     from sentiment_core.store_settings import StoreSettings
@@ -35,49 +40,35 @@ def init_storage(
         typer.echo(f"  {bucket.name}: {'created' if bucket.created else 'was there'}")
 
 
-def backup_storage(
-    folder: Annotated[Path, typer.Argument(help="Gets one folder for each bucket.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Copy all objects of the buckets into a folder."""
-    from sentiment_cli.bucket_backup import save_buckets
-    from sentiment_cli.buckets import BUCKETS, open_buckets
+def backup_storage(path: NewBackup, as_json: JsonOption = False) -> None:
+    """Make a backup of the buckets alone; `backup` tells more of backups."""
+    from sentiment_cli.backup.create import create_backup
+    from sentiment_cli.backup.servers import Servers
+    from sentiment_cli.buckets import BUCKETS
 
-    settings = _settings()
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: name a folder.")
-    with progress("Copying") as show_object:
-        count = save_buckets(open_buckets(settings, BUCKETS), folder, show_object)
-    if as_json:
-        print_json({"folder": str(folder), "objects": count})
-    else:
-        typer.echo(f"{count} objects: {folder}")
+    servers = Servers(_settings())
+    with progress("Copying") as show_detail:
+        made = create_backup(path, servers, (), BUCKETS, show_detail)
+    show_made(made, as_json=as_json)
 
 
 def restore_storage(
-    folder: Annotated[Path, typer.Argument(help="Holds one folder for each bucket.")],
+    path: ExistingBackup,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the buckets equal to a backup; other objects in them are deleted."""
-    from sentiment_cli.bucket_backup import restore_buckets, saved_buckets
-    from sentiment_cli.buckets import make_buckets, open_buckets
+    """Make the buckets equal to those of a backup; other objects in them are deleted."""
+    from sentiment_cli.backup.servers import Servers
 
     settings = _settings()
-    names = saved_buckets(folder)
-    if not names:
-        raise InputError(
-            f"{folder} holds no bucket: name a folder that `sentiment-cli backup-storage` made."
-        )
-    if not yes:
-        confirm(f"Replace the buckets on {_place(settings)}?")
-    with progress("Restoring") as show_object:
-        make_buckets(settings)
-        count = restore_buckets(folder, open_buckets(settings, names), show_object)
-    if as_json:
-        print_json({"folder": str(folder), "objects": count})
-    else:
-        typer.echo(f"{count} objects are back.")
+    place = f"the buckets on {_place(settings)}"
+    backup = opened(path)
+    check_answerable(f"Replace {place} by the backup?", yes=yes or dry_run)
+    restore_to(
+        backup, Servers(settings), place,
+        with_databases=False, dry_run=dry_run, yes=yes, as_json=as_json,
+    )  # fmt: skip
 
 
 def _settings() -> "StoreSettings":

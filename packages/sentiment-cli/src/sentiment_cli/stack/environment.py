@@ -12,6 +12,7 @@ from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import STORE_KEYS_FILE
 from sentiment_core.atomic_files import write_atomically
+from sentiment_core.errors import SettingsError
 from sentiment_core.store_settings import StoreSettings
 from sentiment_train.running.ports import LOOPBACK, free_port
 
@@ -89,15 +90,31 @@ def read_passwords(folder: Path) -> dict[str, str]:
     """Read the passwords of the database's users; the first call makes them up.
 
     They are those of the superuser ``postgres`` and of one user for each database.
+
+    Raises
+    ------
+    SettingsError
+        If they are lost, and there is a database already that knows them.
     """
     path = folder / PASSWORDS_FILE
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        made_up = {user: secrets.token_urlsafe(24) for user in ("postgres", *DATABASES)}
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(made_up, file)
-    passwords: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    users = {"postgres", *DATABASES}
+    try:
+        passwords = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(passwords, dict) and users <= passwords.keys():
+            return passwords
+        problem = "is damaged"
+    except FileNotFoundError:
+        problem = "is missing"
+    except (ValueError, RecursionError):
+        problem = "is damaged"
+    if (folder / DATA_FOLDER / "PG_VERSION").exists():
+        raise SettingsError(
+            f"{path} {problem}, and the database there opens with its passwords alone: put the "
+            "file back, or move the folder away and run `sentiment-cli stack restore` with a "
+            "backup."
+        )
+    passwords = {user: secrets.token_urlsafe(24) for user in sorted(users)}
+    write_atomically(path, json.dumps(passwords).encode(), mode=0o600)
     return passwords
 
 

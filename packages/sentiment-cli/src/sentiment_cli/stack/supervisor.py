@@ -8,10 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.stack.environment import (
@@ -28,8 +28,12 @@ from sentiment_core.errors import ConflictError, RunError, SentimentError, Setti
 
 _START_TIMEOUT_SECONDS: Final = 180.0
 _STOP_TIMEOUT_SECONDS: Final = 60.0
-_LEFTOVER_SECONDS: Final = 20.0
+LEFTOVER_SECONDS: Final = 20.0
+"""How long parts have for their end when whoever ran them is gone."""
+
 _SUPERVISED: Final = "STACK_SUPERVISED"  # in the environment of each part: the folder
+_START_LOCK: Final = "start.lock"
+_RUN_LOCK: Final = "run.lock"
 _LOG_LINES_SHOWN: Final = 15
 
 
@@ -48,13 +52,74 @@ def find_store() -> Program:
 
 
 def run(settings: StackSettings) -> int:
-    """Run all parts in the foreground until one of them ends or a signal comes."""
+    """Run all parts in the foreground until one of them ends or a signal comes.
+
+    Raises
+    ------
+    ConflictError
+        If they run already, or a port is taken.
+    """
+    with running_alone(settings):
+        return _run(settings)
+
+
+@contextlib.contextmanager
+def running_alone(
+    settings: StackSettings, patience_seconds: float = LEFTOVER_SECONDS
+) -> Iterator[None]:
+    """Keep other processes from running parts of this stack; the system ends that with this one.
+
+    One that is just ending has `patience_seconds` for it.
+
+    Raises
+    ------
+    ConflictError
+        If another one does.
+    """
+    with _locked(settings, _RUN_LOCK, patience_seconds):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(
+    settings: StackSettings,
+    name: str,
+    patience_seconds: float,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    _make_folder(settings)
+    lock = FileLock(settings.folder / name)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire(timeout=patience_seconds)
+    except Timeout as error:
+        raise ConflictError(
+            f"Another process starts, runs or restores the stack in {settings.folder}: wait for "
+            "its end, or stop it (`sentiment-cli stack down`)."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def supervised_environment(settings: StackSettings, store: Program) -> dict[str, str]:
+    """Return the environment of the parts, with the mark that `end_leftovers` knows them by."""
+    return server_environment(settings, store) | {_SUPERVISED: str(settings.folder)}
+
+
+def _run(settings: StackSettings) -> int:
     import honcho.manager
 
     check_ports(settings)
     store = find_store()
     postgres = find_postgres(settings.folder / DATA_FOLDER)
-    environment = server_environment(settings, store) | {_SUPERVISED: str(settings.folder)}
+    environment = supervised_environment(settings, store)
     write_store_config(settings)
     # PostgreSQL and the store need more than honcho's five seconds for a clean end under load.
     honcho.manager.KILL_WAIT = 30
@@ -80,20 +145,34 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
     SettingsError
         If the folder cannot be written to.
     """
-    if running_record(settings):
+    with _locked(
+        settings, _START_LOCK, _START_TIMEOUT_SECONDS,
+        lambda: on_progress("Waiting for another `stack up`"),
+    ):  # fmt: skip
+        return _start(settings, on_progress)
+
+
+def _start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
+    if record := running_record(settings):
+        # Whoever started it may have been killed before it answered.
+        wait_for_parts(settings, tuple(CHECKS), on_progress, alive=lambda: record.is_running)
         return False
     end_leftovers(settings)
     check_ports(settings)
     find_postgres(settings.folder / DATA_FOLDER)
     find_store()
-    with _open_log(settings) as log:
+    with log_file(settings).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "sentiment_cli", "stack", "run"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             env=os.environ | settings.as_environment(),
         )  # fmt: skip
     try:
-        wait_for_parts(settings, tuple(CHECKS), on_progress, alive=lambda: process.poll() is None)
+        wait_for_parts(
+            settings, tuple(CHECKS), on_progress,
+            # One that an interrupted `stack up` has left may just be faster.
+            alive=lambda: process.poll() is None or running_record(settings) is not None,
+        )  # fmt: skip
     except SentimentError as error:
         if process.poll() is None:
             process.terminate()
@@ -102,10 +181,10 @@ def start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
     return True
 
 
-def _open_log(settings: StackSettings) -> BinaryIO:
+def _make_folder(settings: StackSettings) -> None:
     try:
         settings.folder.mkdir(parents=True, exist_ok=True)
-        return log_file(settings).open("wb")
+        log_file(settings).touch()
     except OSError as error:
         raise SettingsError(
             f"Cannot write to the folder {settings.folder} ({error.strerror}): set STACK_HOME to "
@@ -144,7 +223,7 @@ def stop(settings: StackSettings) -> bool:
     return True
 
 
-def end_leftovers(settings: StackSettings, *, patience_seconds: float = _LEFTOVER_SECONDS) -> bool:
+def end_leftovers(settings: StackSettings, *, patience_seconds: float = LEFTOVER_SECONDS) -> bool:
     """End the parts whose supervisor was killed: they go on without it, and hold the ports.
 
     They are known by the folder of the state in their environment, where the system shows that, and

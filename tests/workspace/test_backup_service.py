@@ -1,0 +1,70 @@
+"""What the service that makes backups is given, as compose reads the files."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from sentiment_cli.backup.settings import DatabaseSettings
+from tests.support import BIN, ROOT
+
+SECRETS = {
+    "POSTGRES_USER": "owner", "POSTGRES_PASSWORD": "one", "MINIO_ROOT_USER": "two",
+    "MINIO_ROOT_PASSWORD": "three", "ADMIN_TOKEN": "four",
+}  # fmt: skip
+
+
+def services(file, **environment):
+    result = subprocess.run(
+        [BIN / "docker-compose", "-f", file, "--profile", "*", "config", "--format", "json"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+        env=os.environ | SECRETS | environment,
+    )  # fmt: skip
+    return json.loads(result.stdout)["services"]
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.prod.yml"])
+def test_it_reaches_database_and_store_from_inside_and_writes_to_the_host(file, tmp_path):
+    found = services(file, BACKUP_FOLDER=str(tmp_path))
+    backup = found["backup"]
+    assert backup["profiles"] == ["backup"]  # it starts when it is asked for
+    assert backup["image"] == found["training"]["image"]
+    assert "ports" not in backup
+    assert "restart" not in backup
+    for name in ("postgres", "minio", "seaweedfs"):
+        assert set(backup["networks"]) & set(found[name]["networks"])
+    for name in ("MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert backup["environment"][name] == found["training"]["environment"][name]
+    settings = DatabaseSettings.model_validate(
+        {name.lower(): value for name, value in backup["environment"].items()}
+    )
+    assert (settings.pghost, settings.pguser) == ("postgres", "owner")
+    assert settings.pgpassword.get_secret_value() == "one"
+    (volume,) = backup["volumes"]
+    assert (volume["source"], volume["target"]) == (str(tmp_path), backup["working_dir"])
+    if "prod" in file:
+        assert "ports" not in found["postgres"]
+        assert "ports" not in found["minio"]
+
+
+def test_in_production_its_secrets_may_be_files(tmp_path):
+    for name in ("postgres", "user", "password"):
+        (tmp_path / name).write_text("secret")
+    backup = services(
+        "docker-compose.prod.yml", POSTGRES_PASSWORD="", MINIO_ROOT_USER="", MINIO_ROOT_PASSWORD="",
+        POSTGRES_PASSWORD_FILE=str(tmp_path / "postgres"),
+        MINIO_ROOT_USER_FILE=str(tmp_path / "user"),
+        MINIO_ROOT_PASSWORD_FILE=str(tmp_path / "password"),
+    )["backup"]  # fmt: skip
+    given = {f"/run/secrets/{secret['source']}" for secret in backup["secrets"]}
+    for name in ("PGPASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert not backup["environment"][name]
+        assert backup["environment"][f"{name}_FILE"] in given
+
+
+def test_its_image_has_the_programs():
+    text = (ROOT / "services/Dockerfile").read_text()
+    syncs = [line for line in text.splitlines() if "--package sentiment-cli" in line]
+    assert syncs
+    assert all("--extra backup" in line for line in syncs)
