@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -41,7 +42,8 @@ def main() -> None:
         task = getattr(tasks, name)
         task.fn = phases.timed(f"task {task.name}", task.fn)
     start = time.perf_counter()
-    result = train_sentiment_model(params=params, promote=True)
+    with server.used() if server else nullcontext():
+        result = train_sentiment_model(params=params, promote=True)
     flow = time.perf_counter() - start
     phases.add("flow engine around the tasks", flow - phases.of_tasks())
     phases.print(time.perf_counter() - START)

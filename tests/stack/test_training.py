@@ -3,8 +3,8 @@
 import contextlib
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 
+import mlflow
 import pytest
 import yaml
 
@@ -12,6 +12,8 @@ from sentiment_cli.stack.database import connect
 from sentiment_core.champion_pointer import ChampionPointer
 from sentiment_core.s3_store import s3_client
 from sentiment_core.store_settings import StoreSettings
+from sentiment_train.registry.authority import HISTORY_TAG
+from sentiment_train.registry.versions import Registry
 from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -120,31 +122,24 @@ def test_the_schedule_is_there_and_switched_off(stack):
     assert "promote" in deployment["parameter_openapi_schema"]["properties"]
 
 
-def test_eight_promotions_at_once_leave_the_best_as_the_only_champion(stack, model_name):
-    """Each has other parameters; all are judged on the same held-out rows."""
-    files = [
-        write_params(stack, f"rival-{number}", vectorizer={"max_features": size})
-        for number, size in enumerate((10, 30, 100, 300, 1000, 2000, 4000, 8000))
-    ]
-
-    def train(params):
-        return stack.cli(
-            "train", "--champion", "--data-path", "reviews.csv", "--params", params, "--json",
-            MODEL_NAME=model_name,
-        )  # fmt: skip
-
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(train, files))
-    versions = stack.cli("list-versions", "--json", MODEL_NAME=model_name)
-    assert len(versions) == 8
-    champions = [info["version"] for info in versions if "champion" in info["aliases"]]
-    best = max(result["metrics"]["f1"] for result in results)
-    best_versions = [
-        result["model_version"] for result in results if result["metrics"]["f1"] == best
-    ]
-    assert len(champions) == 1
-    assert champions[0] in best_versions
-    assert stack.cli("predict", "A fine film", MODEL_NAME=model_name)
+def test_promotions_at_once_leave_one_champion_and_no_lease(stack, trained_model, model_name):
+    """Processes that share the tracking server alone; `tests/chaos/test_promotion.py` has more."""
+    mlflow.set_tracking_uri(stack.client_environment["MLFLOW_TRACKING_URI"])
+    try:
+        registry = Registry(model_name)
+        version = registry.register(trained_model)
+        commands = [
+            stack.popen("set-alias", "--version", version, "--alias", alias, MODEL_NAME=model_name)
+            for alias in ("champion", "challenger", "champion", "trial")
+        ]
+        outputs = [command.communicate(timeout=120) for command in commands]
+        assert [command.returncode for command in commands] == [0] * 4, outputs
+        assert registry.champion() == version
+        assert registry.aliases()["trial"] == version
+        model = mlflow.MlflowClient().get_registered_model(model_name)
+        assert model.tags == {HISTORY_TAG: json.dumps([version])}
+    finally:
+        mlflow.set_tracking_uri(None)
 
 
 def write_params(stack, name, **changes):

@@ -85,7 +85,7 @@ def test_an_export_that_failed_is_made_up_for(registry, tmp_path):
     registry.make_champion("1")
 
     class FullStore(FolderStore):
-        def put(self, key, content):
+        def put(self, *_):
             raise UnreachableError("No space left.")
 
     with pytest.raises(UnreachableError) as caught:

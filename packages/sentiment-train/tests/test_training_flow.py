@@ -444,7 +444,7 @@ def test_an_export_that_failed_fails_the_run_and_the_next_run_makes_up_for_it(
     monkeypatch.setenv("MODEL_EXPORT_URI", str(target))
     monkeypatch.setenv("TRAIN_RETRY_DELAY_SECONDS", "[]")
     target.write_text("a file in the place of the folder")
-    with pytest.raises(SentimentError, match="is not exported to .*export-champion"):
+    with pytest.raises(SentimentError, match=r"is not exported to .*export-champion"):
         train(anew=True)
     assert registry.champion() == "1"
     target.unlink()

@@ -17,7 +17,7 @@ CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 """Alias of the newest candidate."""
 PREVIOUS: Final = "previous"
-"""Alias of the champion before this one, for `rollback`."""
+"""Alias of the champion before this one, which `rollback` goes back to."""
 
 PACKAGE_DIRECTORY: Final = "package"
 PACKAGE_ARTIFACT: Final = f"data/{PACKAGE_DIRECTORY}"

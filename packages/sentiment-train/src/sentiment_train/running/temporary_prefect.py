@@ -58,7 +58,7 @@ class TemporaryPrefectServer:
         # Registered before Prefect's own handlers, so it runs after they have sent the last logs.
         atexit.register(self.stop)
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
         """Block until the server answers.
 
         Raises
@@ -87,7 +87,7 @@ class TemporaryPrefectServer:
         RunError
             If it exits or stays silent.
         """
-        self._wait_until_ready()
+        self.wait_until_ready()
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
         with temporary_settings({PREFECT_API_URL: self.api_url}):
