@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 
@@ -114,3 +115,36 @@ def test_the_files_that_a_page_names_are_there(name):
         )
 
     assert sorted(path for path in named if not exists(path)) == []
+
+
+DVC_STAGES = {
+    "prepare_data": "sentiment_train.data.prepare",
+    "train": "sentiment_train.flows.training",
+}
+# They carry what a stage makes elsewhere, or say where things are: no output depends on them.
+WITHOUT_EFFECT = tuple(
+    f"sentiment_train.{name}"
+    for name in ("registry", "running", "settings", "results", "progress", "http_errors",
+                 "liveness", "request")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", DVC_STAGES)
+def test_a_stage_of_dvc_depends_on_all_code_that_makes_its_outputs(stage):
+    graph = grimp.build_graph("sentiment_core", "sentiment_train", cache_dir=None)
+    entry = DVC_STAGES[stage]
+    modules = graph.find_upstream_modules(entry) | {entry}
+    folders = [
+        dep.partition("/src/")[2].replace("/", ".")
+        for dep in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["deps"]
+        if dep.startswith("packages/")
+    ]
+    watched = {module for module in modules if module.startswith(tuple(folders))}
+    rest = {module for module in modules - watched if not module.startswith(WITHOUT_EFFECT)}
+    assert rest - {"sentiment_train", "sentiment_core"} == set()
+    assert all(any(module.startswith(folder) for module in watched) for folder in folders)
+
+
+def test_another_rule_of_promotion_trains_nothing_again():
+    params = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]["params"]
+    assert not [name for name in params if name.startswith("promotion")]
