@@ -31,7 +31,7 @@ PARTS = {
     "rest": ["tests", "--ignore=tests/stack", "--ignore=tests/serving",
              "--ignore=tests/containers", "--ignore=tests/chaos"],
 }  # fmt: skip
-# In the order in which they start, two at a time: the longest first.
+# In the order in which they start, three at a time: the longest first.
 LONGEST = (
     "integration(faults)", "integration(stack)", "containers", "tests(train)", "tests(cli)",
     "integration(rest)",
@@ -55,7 +55,7 @@ TIME_TO_END: Timeouts = {"interrupt_timeout": 60.0, "terminate_timeout": 10.0}
 
 @nox.session(name="all", venv_backend="none")
 def run_all(session: nox.Session) -> None:
-    """Run every session that CI runs, two at a time; the closing lines name what was skipped."""
+    """Run every session that CI runs, three at a time; the closing lines name what was skipped."""
     session.run(sys.executable, "-m", "tools.lanes", *session.posargs, *ALL,
                 external=True, interrupt_timeout=120.0)  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Run sessions of nox side by side: ``python -m tools.lanes SESSION... [--lanes 2]``.
+"""Run sessions of nox side by side: ``python -m tools.lanes SESSION... [--lanes 3]``.
 
 Each session is a nox of its own whose output goes to a file. What fails is printed in full, and the
 closing lines say how long each took, what failed, and which tests were skipped and why.
@@ -227,7 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m tools.lanes", description=__doc__)
     parser.add_argument("sessions", nargs="+", help="in the order in which they start")
-    parser.add_argument("--lanes", type=int, default=2, help="how many run at a time")
+    parser.add_argument("--lanes", type=int, default=3, help="how many run at a time")
     parser.add_argument("--command", nargs="+", default=[sys.executable, "-m", "nox", "-s"])
     options = parser.parse_args(arguments)
     REPORTS.mkdir(parents=True, exist_ok=True)

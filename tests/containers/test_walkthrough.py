@@ -69,7 +69,7 @@ def test_the_development_stack(images, tmp_path):
 
         versions = json.loads(compose.cli("list-versions", "--json"))
         assert {info["version"]: info["aliases"] for info in versions} == {
-            "1": ["champion"], "2": ["previous"],
+            "1": ["champion"], "2": [],
         }  # fmt: skip
         assert "Status: " in compose.cli("train", "--remote", "--champion", "--samples", "500")
         checks = json.loads(compose.cli("doctor", "--json"))

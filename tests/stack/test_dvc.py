@@ -138,6 +138,7 @@ def test_what_goes_wrong_on_the_way_is_an_error(project, stack, tmp_path):
     assert fresh.read(DATA) == project.read(DATA)
 
 
+@pytest.mark.chaos
 def test_a_version_tells_how_it_was_made_and_is_made_again(project, stack):
     project.run("dvc", "push")
     info = json.loads(project.run("sentiment-cli", "model-info", "1", "--json"))

@@ -31,7 +31,7 @@ def one_of(parts, chosen):
     return [pytest.param(part, marks=marks[part]) for part in parts]
 
 
-@pytest.mark.parametrize("part", one_of(MORTAL, "mlflow"))
+@pytest.mark.parametrize("part", one_of(MORTAL, "s3"))
 def test_a_training_survives_a_part_that_comes_back(stack, heal, champion, model_name, part):
     process = stack.popen(
         "train", "--champion", "--data-path", "reviews.csv", "--json",
