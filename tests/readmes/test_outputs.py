@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+import httpx
 import pytest
 
 from tests.readmes.console import commands, normalise
@@ -66,7 +67,7 @@ def api(project):
         ready="/livez", PORT=str(port), SENTIMENT_HOME=str(folder / ".sentiment"),
         MLFLOW_TRACKING_URI=f"sqlite:///{folder}/.sentiment/mlflow.db",
     ) as process:  # fmt: skip
-        eventually(lambda: "200" in run(f"curl -sI -X GET {process.url}/readyz", folder))
+        eventually(lambda: httpx.get(f"{process.url}/readyz").status_code == 200)
         yield process.url
 
 

@@ -9,8 +9,6 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
-
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -45,6 +43,7 @@ class Process:
             )  # fmt: skip
 
     def start(self, timeout=90):
+        import httpx  # which tests of one package do without
 
         self.launch()
         deadline = time.monotonic() + timeout

@@ -35,14 +35,16 @@ def guarded():
         thread.join()
 
 
+RIGHT = {
+    "mlflow_tracking_username": "ada",
+    "mlflow_tracking_password": "secret",  # pragma: allowlist secret
+}
+WRONG = RIGHT | {"mlflow_tracking_password": "wrong"}  # pragma: allowlist secret
+
+
 @pytest.mark.parametrize(
     ("secrets", "status"),
-    [
-        ({"mlflow_tracking_username": "ada", "mlflow_tracking_password": "secret"}, "ok"),
-        ({"mlflow_tracking_token": "of-ada"}, "ok"),
-        ({"mlflow_tracking_username": "ada", "mlflow_tracking_password": "wrong"}, "failed"),
-        ({}, "failed"),
-    ],
+    [(RIGHT, "ok"), ({"mlflow_tracking_token": "of-ada"}, "ok"), (WRONG, "failed"), ({}, "failed")],
 )
 def test_the_tracking_server_is_asked_with_the_credentials_of_mlflow(guarded, secrets, status):
     result = _tracking(TrainSettings(mlflow_tracking_uri=guarded, **secrets))
