@@ -104,11 +104,11 @@ def report(name: str) -> str:
 @nox.session
 @nox.parametrize("package", PACKAGES, ids=PACKAGES)
 def tests(session: nox.Session, package: str) -> None:
-    """Test one package in an environment that holds only it and its locked dependencies."""
+    """Test one package, with nothing but what it needs: nox -s 'tests(core)' [-- --cov]."""
     name = f"sentiment-{package}"
     extras = [f"--extra={extra}" for extra in test_extras(package)]
     sync(session, "--package", name, *extras, "--no-default-groups", "--group", "test")
-    session.run("pytest", f"packages/{name}", "--cov", report(f"tests-{package}"),
+    session.run("pytest", f"packages/{name}", report(f"tests-{package}"),
                 *session.posargs, env={"COVERAGE_FILE": f".coverage.{package}"},
                 **TIME_TO_END)  # fmt: skip
 
@@ -277,7 +277,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def coverage(session: nox.Session) -> None:
-    """Combine the coverage of the test sessions before it into one report."""
+    """Combine what sessions of tests measured with --cov into one report."""
     sync_workspace(session)
     run(session, "coverage", "combine", "--keep")
     run(session, "coverage", "report", "--skip-covered")

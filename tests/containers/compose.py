@@ -24,6 +24,8 @@ class Compose:
         return result
 
     def up(self, *arguments):
+        """Start it on nothing: what a run that was killed left behind goes first."""
+        self.down()
         result = self.run("up", "-d", "--wait", "--wait-timeout", "240", *arguments, check=False)
         if result.returncode:
             logs = self.run("logs", "--no-color", "--tail", "30", check=False).stdout
