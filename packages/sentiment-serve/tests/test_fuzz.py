@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.support.fuzzing import TARGETS, run_fuzz
+from tests.support.fuzzed_files import TARGETS
+from tests.support.fuzzing import run_fuzz
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_damaged_input_is_read_or_refused(name):
-    run_fuzz(name, count=300)
+    run_fuzz(name, TARGETS[name], count=300)

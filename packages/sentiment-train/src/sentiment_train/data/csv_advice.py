@@ -54,14 +54,14 @@ def advise(path: Path, content: str) -> Advice | None:
 
     The answer is None if nothing is recognised that one command can repair.
     """
-    separator = _find_separator(content)
     try:
+        separator = _find_separator(content)
         frame = _read(content, separator)
-    except (ValueError, csv.Error):
+        header = not _is_review(list(frame.columns))
+        if not header:
+            frame = _read(content, separator, header=False)
+    except (ValueError, csv.Error):  # pandas' errors of parsing are among the former
         return None
-    header = not _is_review(list(frame.columns))
-    if not header:
-        frame = _read(content, separator, header=False)
     columns = _find_columns(frame)
     if columns is None:
         return None
