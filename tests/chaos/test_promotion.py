@@ -1,4 +1,7 @@
-"""Promotions at once: far more orders than the default run tries, and rounds on real databases."""
+"""Promotions at once: far more orders than the default run tries, and rounds on real databases.
+
+PROMOTION_ROUNDS chooses how many of the latter.
+"""
 
 import itertools
 import os
@@ -27,7 +30,7 @@ pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(1200)]
 
 SCORES = {"1": 0.5, "2": 0.7, "3": 0.9, "4": 0.8, "5": 0.6}
 EVERYTHING = Plan(SCORES, ("1",), ("2", "3", "4"), rollbacks=1, crowned_by_hand=("5",))
-ROUNDS = 200
+ROUNDS = int(os.environ.get("PROMOTION_ROUNDS", "200"))
 
 
 def test_every_order_with_one_preemption_and_a_sample_of_those_with_two():

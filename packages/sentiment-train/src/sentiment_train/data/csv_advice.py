@@ -1,7 +1,6 @@
 """What a CSV file that cannot be read as labelled reviews seems to be, and how to repair it."""
 
 import csv
-import io
 import json
 import shlex
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+
+from sentiment_train.data.csv_strings import read_strings
 
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _TEXT_NAMES: Final = ("text", "review", "reviews", "review_text", "comment", "content", "sentence",
@@ -56,10 +57,10 @@ def advise(path: Path, content: str) -> Advice | None:
     """
     try:
         separator = _find_separator(content)
-        frame = _read(content, separator)
+        frame = read_strings(content, separator)
         header = not _is_review(list(frame.columns))
         if not header:
-            frame = _read(content, separator, header=False)
+            frame = read_strings(content, separator, header=False)
     except (ValueError, csv.Error):  # pandas' errors of parsing are among the former
         return None
     columns = _find_columns(frame)
@@ -92,17 +93,6 @@ def _find_separator(content: str) -> str:
 
 def _fields(line: str, separator: str) -> list[str]:
     return next(csv.reader([line], delimiter=separator), [])
-
-
-def _read(content: str, separator: str, *, header: bool = True) -> pd.DataFrame:
-    frame: pd.DataFrame = pd.read_csv(
-        io.StringIO(content),
-        sep=separator,
-        dtype=str,
-        keep_default_na=False,
-        header=0 if header else None,
-    )
-    return frame
 
 
 def _is_review(cells: list[str]) -> bool:

@@ -2,7 +2,6 @@
 
 import codecs
 import hashlib
-import io
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from sentiment_core.cleaning import clean_text
 from sentiment_core.errors import DataError
 from sentiment_train.data.csv_advice import advise
+from sentiment_train.data.csv_strings import read_strings
 
 COLUMNS: Final = ("text", "label")
 _ROWS_SHOWN: Final = 5
@@ -136,13 +136,9 @@ def _decode(path: Path, content: bytes) -> str:
 
 def _read_csv(path: Path, content: str) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        return read_strings(content)
+    except ValueError as error:
         raise DataError(f"{path} is not valid CSV: {str(error).strip()}. {_QUOTE}") from error
-    if not isinstance(frame.index, pd.RangeIndex):
-        # pandas takes the first values for names of the rows, and so moves the others along.
-        raise DataError(f"{path} is not valid CSV: rows have more values than the header. {_QUOTE}")
-    return frame
 
 
 def _refuse_rows(
