@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 from urllib3 import HTTPResponse
 
-from sentiment_core.array_file import unpack
 from sentiment_core.champion_pointer import ChampionPointer
 from sentiment_core.errors import ModelPackageError, ScorerError, SentimentError
 from sentiment_core.model_package import (
@@ -57,7 +56,6 @@ class ScorerFiles:
             vocabulary=vocabulary, idf=np.arange(6) / 3, coefficients=np.arange(-2.0, 4.0),
             intercept=0.1, max_ngram=2, sublinear_tf=True,
         ).to_bytes()  # fmt: skip
-        self.header = unpack(self.content).header
 
     def mutate(self, rng):
         end = 48 + int.from_bytes(self.content[40:48], "little")

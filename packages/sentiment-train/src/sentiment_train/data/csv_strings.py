@@ -25,8 +25,10 @@ def read_strings(content: str, separator: str = ",", *, header: bool = True) -> 
 
     Raises
     ------
-    ValueError
-        If it is not CSV, if it is empty, or if a row has more values than the first line.
+    pandas.errors.EmptyDataError
+        If nothing is there to read.
+    pandas.errors.ParserError
+        If it is not CSV, or if a row has more values than the first line.
     """
     try:
         with warnings.catch_warnings():
@@ -40,5 +42,5 @@ def read_strings(content: str, separator: str = ",", *, header: bool = True) -> 
                 index_col=False,  # else the first of too many values are moved to an index
             )
     except pd.errors.ParserWarning as error:
-        raise ValueError("rows have more values than the header") from error
+        raise pd.errors.ParserError("rows have more values than the header") from error
     return frame

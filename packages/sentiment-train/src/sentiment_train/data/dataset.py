@@ -137,7 +137,7 @@ def _decode(path: Path, content: bytes) -> str:
 def _read_csv(path: Path, content: str) -> pd.DataFrame:
     try:
         return read_strings(content)
-    except ValueError as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(f"{path} is not valid CSV: {str(error).strip()}. {_QUOTE}") from error
 
 
