@@ -5,9 +5,17 @@ A worker answers to nobody: it is well as long as its process and the server's p
 
 import json
 import os
-from urllib.request import urlopen
+from base64 import b64encode
+from pathlib import Path
+from urllib.request import Request, urlopen
 
-with urlopen(f"{os.environ['PREFECT_API_URL']}/work_pools/training", timeout=4) as answer:
+auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+if file := os.environ.get("PREFECT_API_AUTH_STRING_FILE"):
+    auth = Path(file).read_text().strip()
+request = Request(f"{os.environ['PREFECT_API_URL']}/work_pools/training")
+if auth:
+    request.add_header("Authorization", f"Basic {b64encode(auth.encode()).decode()}")
+with urlopen(request, timeout=4) as answer:
     pool = json.load(answer)
 if pool["status"] != "READY":
     raise SystemExit(f"The pool is {pool['status']}.")

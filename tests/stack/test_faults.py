@@ -123,7 +123,9 @@ def test_a_worker_starts_from_the_cache_while_everything_is_down(stack, heal, ch
 
 
 def test_storage_is_made_once_and_refusals_are_plain(stack, heal):
-    assert {bucket["created"] for bucket in stack.cli("init-storage", "--json")} == {False}
+    made = stack.cli("init-storage", "--json")
+    assert {bucket["created"] for bucket in made["buckets"]} == {False}
+    assert made["users"] == []
     text = stack.cli("init-storage", exit_code=1, AWS_SECRET_ACCESS_KEY="wrong")
     assert "refuses the key minioadmin" in text
     text = stack.cli("init-storage", exit_code=1, AWS_ACCESS_KEY_ID="nobody")

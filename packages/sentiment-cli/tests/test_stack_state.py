@@ -12,7 +12,7 @@ from sentiment_cli.backup.create import create_backup
 from sentiment_cli.backup.folder import open_backup
 from sentiment_cli.backup.restore import Restore
 from sentiment_cli.backup.servers import Servers
-from sentiment_cli.buckets import BUCKETS, find_buckets, make_buckets, open_buckets
+from sentiment_cli.buckets import BUCKETS, make_buckets, missing_buckets, open_buckets
 from sentiment_cli.settings import StackSettings
 from sentiment_cli.sql_errors import SQL_ERRORS
 from sentiment_cli.stack.backup import back_up, stack_servers, stateful_parts, stopped_stack
@@ -124,7 +124,8 @@ def test_the_store_of_the_stack_is_reached_whatever_the_environment_says(stack, 
     monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of another")
-    assert find_buckets(store_settings(stack)) == set(BUCKETS)
+    assert missing_buckets(store_settings(stack)) == []
+    assert missing_buckets(store_settings(stack), ["data", "none"]) == ["none"]
     for name, value in client_environment(stack).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_SESSION_TOKEN")
@@ -142,7 +143,7 @@ def test_buckets_are_made_once_and_refused_keys_are_told(stack):
     with pytest.raises(errors.DeniedError, match="refuses the key stranger"):
         make_buckets(strange)
     with pytest.raises(errors.DeniedError, match="refuses the key stranger"):
-        find_buckets(strange)
+        missing_buckets(strange)
     away = settings.model_copy(update={"endpoint": f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(errors.UnreachableError, match="the bucket data"):
         make_buckets(away, ("data",), timeout_seconds=0)

@@ -12,6 +12,7 @@ from sentiment_cli.commands import (
     predict,
     registry,
     reproduce,
+    secrets,
     stack,
     storage,
     train,
@@ -83,6 +84,7 @@ _COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
     ),
     ("Operate", "doctor", doctor.doctor, "sentiment-cli doctor"),
     ("Operate", "init-storage", storage.init_storage, "sentiment-cli init-storage --timeout 10"),
+    ("Operate", "init-registry", storage.init_registry, "sentiment-cli init-registry"),
     (
         "Operate",
         "backup-storage",
@@ -101,4 +103,5 @@ _COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
 for _panel, _name, _function, _example in _COMMANDS:
     app.command(_name, rich_help_panel=_panel, epilog=f"Example: {_example}")(_function)
 app.add_typer(backup.app, name="backup", rich_help_panel="Operate")
+app.add_typer(secrets.app, name="secrets", rich_help_panel="Operate")
 app.add_typer(stack.app, name="stack", rich_help_panel="Operate")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from sentiment_core.errors import UnreachableError
+from sentiment_core.errors import DeniedError, NotFoundError, UnreachableError
 from sentiment_core.object_store import ObjectStore
 from sentiment_core.s3_errors import mapped_s3_errors
 from sentiment_core.s3_store import S3Store, s3_client
@@ -50,16 +50,28 @@ def make_buckets(
     return [Bucket(name, _make_when_answered(client, name, settings, deadline)) for name in names]
 
 
-def find_buckets(settings: "StoreSettings") -> set[str]:
-    """Name the buckets of a store.
+def missing_buckets(settings: "StoreSettings", names: Iterable[str] = BUCKETS) -> list[str]:
+    """Name the buckets that a store does not have; one that is closed to these keys is there.
 
     Raises
     ------
     SentimentError
-        If the store does not answer, or refuses the keys.
+        If the store does not answer, or does not know the keys.
     """
-    with mapped_s3_errors("the list of buckets", settings):
-        return {bucket["Name"] for bucket in s3_client(settings).list_buckets()["Buckets"]}
+    client = s3_client(settings)
+    missing, refusals = [], []
+    names = tuple(names)
+    for name in names:
+        try:
+            with mapped_s3_errors(f"the bucket {name}", settings):
+                client.head_bucket(Bucket=name)
+        except NotFoundError:
+            missing.append(name)
+        except DeniedError as error:
+            refusals.append(error)
+    if len(refusals) == len(names):
+        raise refusals[0]
+    return missing
 
 
 def open_buckets(settings: "StoreSettings", names: Iterable[str]) -> dict[str, ObjectStore]:

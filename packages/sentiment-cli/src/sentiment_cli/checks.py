@@ -1,13 +1,14 @@
 """The checks behind `doctor`."""
 
 import os
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from sentiment_cli.http_client import fetch
+from pydantic import SecretStr
+
+from sentiment_cli.http_client import basic_authorization, fetch
 from sentiment_core.errors import DeniedError, SentimentError, UnreachableError
 from sentiment_core.params import load_params
 from sentiment_core.registry_names import CHAMPION
@@ -92,19 +93,18 @@ def _tracking(settings: TrainSettings) -> CheckResult:
 
 
 def _store(settings: "StoreSettings") -> CheckResult:
-    from sentiment_cli.buckets import BUCKETS, find_buckets
+    from sentiment_cli.buckets import missing_buckets
 
     place = settings.endpoint
     if not place:
         return CheckResult("artifact store", "ok", "no S3 endpoint is set: the tracking server's")
     try:
-        found = find_buckets(settings)
+        missing = missing_buckets(settings)
     except UnreachableError as error:
         advice = "Start the store, or correct MLFLOW_S3_ENDPOINT_URL."
         return CheckResult("artifact store", "failed", str(error), advice)
     except SentimentError as error:
         return CheckResult("artifact store", "failed", str(error))
-    missing = [bucket for bucket in BUCKETS if bucket not in found]
     if missing:
         detail = f"{place} has no bucket {', '.join(missing)}"
         return CheckResult("artifact store", "failed", detail, "Run `sentiment-cli init-storage`.")
@@ -166,15 +166,19 @@ def _stack_programs(settings: "StackSettings") -> list[CheckResult]:
 def _prefect(settings: TrainSettings) -> CheckResult:
     if settings.prefect_api_url is None:
         return CheckResult("Prefect", "ok", "embedded, a temporary server for each run")
-    return _answers("Prefect", f"{settings.prefect_api_url}/health", "PREFECT_API_URL")
+    auth = settings.prefect_api_auth_string
+    user, _, password = (auth.get_secret_value() if auth else "").partition(":")
+    headers = basic_authorization(user, SecretStr(password)) if auth else None
+    # Its health is told to everybody; this only to those whom it knows.
+    url = f"{settings.prefect_api_url}/admin/version"
+    return _answers("Prefect", url, "PREFECT_API_URL", headers)
 
 
 def _tracking_headers(settings: TrainSettings) -> dict[str, str]:
     """Authenticate as MLflow's client does: a user goes before a token."""
     password, token = settings.mlflow_tracking_password, settings.mlflow_tracking_token
     if settings.mlflow_tracking_username and password:
-        secret = f"{settings.mlflow_tracking_username}:{password.get_secret_value()}"
-        return {"Authorization": f"Basic {b64encode(secret.encode()).decode()}"}
+        return basic_authorization(settings.mlflow_tracking_username, password)
     return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
 
 

@@ -10,9 +10,11 @@
 * InvalidURL: the address is wrong
 """
 
+from base64 import b64encode
 from typing import Any, Final
 
 import httpx
+from pydantic import SecretStr
 
 from sentiment_core.errors import (
     RefusedError,
@@ -38,7 +40,9 @@ def fetch(
     url: str,
     *,
     timeout_seconds: float,
+    method: str = "GET",
     parameters: dict[str, str] | None = None,
+    content: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
     accepted_below: int = _CLIENT_ERROR,
 ) -> httpx.Response:
@@ -48,8 +52,12 @@ def fetch(
     ----------
     timeout_seconds : float
         How long to wait for the connection and for each part of the answer.
+    method : str, default "GET"
+        Of HTTP.
     parameters : dict of str to str, optional
         The query.
+    content : dict, optional
+        Sent as JSON.
     headers : dict of str to str, optional
         Such as ``Authorization``.
     accepted_below : int, default 400
@@ -61,7 +69,9 @@ def fetch(
         See `HTTP_ERRORS`, and `sentiment_train.http_errors.HTTP_STATUSES`.
     """
     try:
-        response = httpx.get(url, params=parameters, headers=headers, timeout=timeout_seconds)
+        response = httpx.request(
+            method, url, params=parameters, json=content, headers=headers, timeout=timeout_seconds
+        )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise meaning(type(error))(f"{url}: {error or type(error).__name__}") from error
     status = response.status_code
@@ -73,6 +83,12 @@ def fetch(
 def fetch_json(url: str, *, timeout_seconds: float) -> dict[str, Any]:
     """Ask a server for a JSON object, as `fetch` does; RefusedError if the answer is none."""
     return json_object(fetch(url, timeout_seconds=timeout_seconds))
+
+
+def basic_authorization(user: str, password: SecretStr) -> dict[str, str]:
+    """Return the header that authenticates a user."""
+    secret = f"{user}:{password.get_secret_value()}"
+    return {"Authorization": f"Basic {b64encode(secret.encode()).decode()}"}
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:

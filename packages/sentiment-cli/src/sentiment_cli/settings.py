@@ -81,7 +81,7 @@ def read_settings(cls: type[Settings]) -> Settings:
     SettingsError
         If a value cannot be used.
     """
-    load_environment(*_CLASSES)
+    load_environment(*_CLASSES, cls)
     with _mapped_errors(cls):
         return cls()
 

@@ -46,6 +46,9 @@ class TrainSettings(BaseSettings):
     prefect_api_url: str | None = Field(
         default=None, description="Prefect server; unset: a temporary one for each run."
     )
+    prefect_api_auth_string: SecretStr | None = Field(
+        default=None, description="USER:PASSWORD of that server; read by Prefect itself."
+    )
     prefect_home: Path | None = Field(
         default=None,
         description="Folder of Prefect's own state. [default: prefect in SENTIMENT_HOME]",

@@ -25,19 +25,50 @@ def init_storage(
 ) -> None:
     """Make the buckets mlflow-artifacts, models and data where they are missing.
 
-    The store is the one that MLFLOW_S3_ENDPOINT_URL (or AWS_ENDPOINT_URL) names, or else AWS.
+    The store is the one that MLFLOW_S3_ENDPOINT_URL (or AWS_ENDPOINT_URL) names, or else AWS. Where
+    MLFLOW_STORE_SECRET and TRAINING_STORE_SECRET are set, the keys "mlflow" and "training" are made
+    too, each for its own buckets.
     """
     from sentiment_cli.buckets import make_buckets
+    from sentiment_cli.deployment.catalogue import DeploymentSecrets
+    from sentiment_cli.deployment.store_users import make_store_users
+    from sentiment_cli.settings import read_settings
 
     settings = _settings()
     with progress("Waiting for the store"):
         buckets = make_buckets(settings, timeout_seconds=timeout)
+        users = make_store_users(settings, read_settings(DeploymentSecrets))
     if as_json:
-        print_json(buckets)
+        print_json({"buckets": buckets, "users": users})
         return
     typer.echo(f"Buckets on {_place(settings)}:")
     for bucket in buckets:
         typer.echo(f"  {bucket.name}: {'created' if bucket.created else 'was there'}")
+    for user in users:
+        typer.echo(f"  key {user.name} for {', '.join(user.buckets)}: {user.origin}")
+
+
+def init_registry(as_json: JsonOption = False) -> None:
+    """Make MLflow's users "training", who may write, and "api", who may read.
+
+    Needs MLFLOW_TRACKING_URI of a server with authentication, MLFLOW_ADMIN_PASSWORD,
+    MLFLOW_TRAINING_PASSWORD and MLFLOW_API_PASSWORD. Repeating it sets their passwords anew.
+    """
+    from sentiment_cli.deployment.catalogue import DeploymentSecrets
+    from sentiment_cli.deployment.registry_users import make_registry_users
+    from sentiment_cli.settings import configure, read_settings
+    from sentiment_core.errors import SettingsError
+
+    uri = configure(needs_home=False).mlflow_tracking_uri
+    if uri is None:
+        raise SettingsError("Set MLFLOW_TRACKING_URI: only a server has users.")
+    users = make_registry_users(uri, read_settings(DeploymentSecrets))
+    if as_json:
+        print_json(users)
+        return
+    typer.echo(f"Users of {uri}:")
+    for user in users:
+        typer.echo(f"  {user.name} may {user.access}: {'made' if user.created else 'was there'}")
 
 
 def backup_storage(path: NewBackup, as_json: JsonOption = False) -> None:

@@ -1,0 +1,1 @@
+"""What prepares a production host: secrets, keys of the store, users of MLflow."""
