@@ -39,6 +39,27 @@ class Compose:
         lines = self.run("ps", "-a", "--format", "json").stdout.splitlines()
         return {item["Service"]: item for item in map(json.loads, lines)}
 
+    def assert_all_run(self, expected):
+        """Check that these services, and no others, run or have done their work."""
+        services = self.services()
+        assert set(services) == expected
+        for name, state in services.items():
+            if name.startswith("init-"):
+                assert (state["State"], state["ExitCode"]) == ("exited", 0), name
+            else:
+                assert (state["State"], state["Health"] or "healthy") == ("running", "healthy"), (
+                    name
+                )
+
+    def published(self):
+        """The host's address behind each published port, by service and port."""
+        return {
+            (name, port["PublishedPort"]): port["URL"]
+            for name, state in self.services().items()
+            for port in state["Publishers"] or ()
+            if port["PublishedPort"]
+        }
+
     def cli(self, *arguments):
         """A command of the CLI in the training container."""
         return self.run("exec", "-T", "training", "sentiment-cli", *arguments).stdout

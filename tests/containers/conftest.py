@@ -8,7 +8,7 @@ from tests.containers.compose import Compose
 
 
 @pytest.fixture(scope="session")
-def docker():
+def docker_engine():
     try:
         result = subprocess.run(
             ["docker", "info", "--format", "{{.ServerVersion}}"],
@@ -22,7 +22,7 @@ def docker():
 
 
 @pytest.fixture(scope="session")
-def images(docker):
+def images(docker_engine):
     """All images, built from this tree."""
     compose = Compose("docker-compose.yml", project="sentiment-test-build")
     compose.run("build", timeout=1500)
