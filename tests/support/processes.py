@@ -100,13 +100,13 @@ def running(command, url, log, *, ready, cwd=None, **environment):
 
 
 @contextmanager
-def mlflow_server(folder, port=None):
+def mlflow_server(folder, port=None, *options, **environment):
     """An MLflow server that proxies artifacts; two starts on one folder see the same state."""
     port = port or free_port()
     command = [
         str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port),
         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1",
-        "--artifacts-destination", str(folder / "artifacts"),
+        "--artifacts-destination", str(folder / "artifacts"), *options,
     ]  # fmt: skip
     with running(
         command, f"http://127.0.0.1:{port}", folder / "mlflow.log", ready="/health",
@@ -114,6 +114,6 @@ def mlflow_server(folder, port=None):
         GIT_PYTHON_REFRESH="quiet",
         # So that it may call an API of this machine (its alias webhook).
         MLFLOW_WEBHOOK_ALLOWED_SCHEMES="http", MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS="true",
-        MLFLOW_WEBHOOK_CACHE_TTL="0",
+        MLFLOW_WEBHOOK_CACHE_TTL="0", **environment,
     ) as process:  # fmt: skip
         yield process

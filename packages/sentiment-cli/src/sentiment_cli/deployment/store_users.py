@@ -4,7 +4,6 @@ MinIO takes users and policies from its administrator. Stores that are configure
 SeaweedFS by its file of identities, have the keys already: then they are tried.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -43,11 +42,7 @@ class StoreUser:
     origin: Literal["made", "was there"]
 
 
-_USERS: Final[dict[str, tuple[Callable[[DeploymentSecrets], SecretStr | None], tuple[str, ...]]]]
-_USERS = {
-    "mlflow": (lambda secrets: secrets.mlflow_store_secret, ("mlflow-artifacts",)),
-    "training": (lambda secrets: secrets.training_store_secret, ("models", "data")),
-}
+_BUCKETS: Final = {"mlflow": ("mlflow-artifacts",), "training": ("models", "data")}
 
 
 def make_store_users(administrator: StoreSettings, secrets: DeploymentSecrets) -> list[StoreUser]:
@@ -67,12 +62,12 @@ def make_store_users(administrator: StoreSettings, secrets: DeploymentSecrets) -
     SentimentError
         If it does not answer.
     """
-    made = []
-    for name, (secret_of, buckets) in _USERS.items():
-        secret = secret_of(secrets)
-        if secret is not None:
-            made.append(_make(administrator, name, secret, buckets))
-    return made
+    given = {"mlflow": secrets.mlflow_store_secret, "training": secrets.training_store_secret}
+    return [
+        _make(administrator, name, secret, _BUCKETS[name])
+        for name, secret in given.items()
+        if secret is not None
+    ]
 
 
 def policy_for(buckets: tuple[str, ...]) -> dict[str, Any]:
@@ -114,7 +109,7 @@ def _tell_minio(
 ) -> str | None:
     """Make the user with MinIO's administration; return what is wrong if that is not there."""
     from minio import MinioAdmin
-    from minio.credentials import StaticProvider
+    from minio.credentials.providers import StaticProvider
     from minio.error import MinioAdminException
     from urllib3.exceptions import HTTPError
 
