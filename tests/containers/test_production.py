@@ -349,7 +349,7 @@ def test_a_deployment_chooses_no_command(production, client, secrets):
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("/", "Sentiment"),
+        ("/", "Is this review positive?"),
         ("/api/docs", "/predict"),
         ("/mlflow/", "Welcome to MLflow"),
         ("/mlflow/#/models/sentiment-classifier", "sentiment-classifier"),

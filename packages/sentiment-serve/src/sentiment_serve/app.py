@@ -10,8 +10,13 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from sentiment_core.store_settings import StoreSettings
+from sentiment_serve.api.keys import KeyRing
 from sentiment_serve.api.middleware import RequestMiddleware
-from sentiment_serve.api.problems import Problem, install_problem_handlers
+from sentiment_serve.api.problems import (
+    Problem,
+    install_problem_handlers,
+    problem_responses,
+)
 from sentiment_serve.api.routes import admin, docs, feedback, health, pages, predict
 from sentiment_serve.api.state import AppState, app_state, set_state
 from sentiment_serve.metrics import ServeMetrics
@@ -56,12 +61,27 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
     for module in (predict, health, feedback, admin, pages, docs):
         app.include_router(module.router)
     docs.mount_assets(app)
+    if settings.api_keys_file or settings.rate_limit:
+        from sentiment_serve.api.access import AccessMiddleware
+
+        failures = state.service.metrics.key_file_failures
+        app.add_middleware(
+            AccessMiddleware,
+            keys=KeyRing(settings.api_keys_file, failures.inc) if settings.api_keys_file else None,
+            limit=settings.rate_limit,
+            metrics=state.service.metrics,
+        )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", "X-Request-ID", predict.REQUEST_KEY_HEADER],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "X-Request-ID",
+                predict.REQUEST_KEY_HEADER,
+            ],
             expose_headers=["X-Request-ID"],
         )
     app.add_middleware(
@@ -72,6 +92,7 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
         access_log=settings.access_log,
     )
     _document_problems(app)
+    _document_access(app, settings)
     return app
 
 
@@ -98,7 +119,7 @@ def _assemble(settings: ServeSettings, stores: StoreSettings) -> AppState:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app_state(app)
-    if state.settings.admin_token is None:
+    if state.settings.admin_token is None and not state.settings.admin_open:
         logger.warning("no ADMIN_TOKEN is set: /admin answers only to this machine itself")
     if state.settings.workers > 1 and common_folder() is None:
         logger.warning(
@@ -130,6 +151,29 @@ def _document_problems(app: FastAPI) -> None:
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             components |= problem.pop("$defs", {})
             components["Problem"] = problem
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document_access(app: FastAPI, settings: ServeSettings) -> None:
+    """Describe what clients need beside, where keys or a limit are set."""
+    if not settings.api_keys_file and not settings.rate_limit:
+        return
+    from sentiment_serve.api.access import SCOPE_OF_ROUTE
+
+    original = app.openapi
+    statuses = (401, 403) if settings.api_keys_file else ()
+    responses = problem_responses(*statuses, *((429,) if settings.rate_limit else ()))
+
+    def openapi() -> dict[str, Any]:
+        schema = original()
+        for path, scope in SCOPE_OF_ROUTE.items():
+            operation = schema["paths"][path]["post"]
+            operation["responses"] |= {str(status): text for status, text in responses.items()}
+            if settings.api_keys_file:
+                operation["security"] = [{"HTTPBearer": []}]
+                operation["x-scope"] = scope
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -129,6 +129,14 @@ class ServeMetrics:
             "sentiment_requests", "Requests answered.", ["method", "route", "status"],
             registry=registry,
         )  # fmt: skip
+        self.requests_by_key = Counter(
+            "sentiment_requests_by_key", "Requests of each key, whatever became of them.",
+            ["key", "scope"], registry=registry,
+        )  # fmt: skip
+        self.key_file_failures = Counter(
+            "sentiment_api_key_file_failures", "Changes of the file of keys that cannot be used.",
+            registry=registry,
+        )  # fmt: skip
         self.latency = Histogram(
             "sentiment_request_seconds", "Time to answer a request.", ["route"],
             buckets=_LATENCY_BUCKETS, registry=registry,

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sentiment_core.champion_pointer import POINTER_FILE
@@ -90,6 +90,18 @@ class ServeSettings(BaseSettings):
     admin_token: SecretStr | None = Field(
         default=None, description="Bearer token of /admin; unset: loopback clients only."
     )
+    admin_open: bool = Field(
+        default=False,
+        description="Without a token, let /admin answer everybody: where the port itself is "
+        "published on the loopback alone.",
+    )
+    api_keys_file: Path | None = Field(
+        default=None, description="Keys of the clients, see `new-key`; unset: nobody needs one."
+    )
+    rate_limit: str | None = Field(
+        default=None,
+        description="Such as 50/second, for each key or address and each worker; unset: no limit.",
+    )
     webhook_secret: SecretStr | None = Field(
         default=None, description="Secret of MLflow's alias webhook; unset: no webhook."
     )
@@ -117,6 +129,18 @@ class ServeSettings(BaseSettings):
         if self.pointer_folder and self.challenger_mode != "off":
             raise ValueError("CHALLENGER_MODE needs a registry: a pointer names a champion only")
         return self
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate_limit(cls, value: str | None) -> str | None:
+        from limits import parse
+
+        if value is not None:
+            try:
+                parse(value)
+            except ValueError as error:
+                raise ValueError(f"{value} is no limit such as 50/second or 1000/hour") from error
+        return value
 
     @model_validator(mode="after")
     def _check_home(self) -> Self:

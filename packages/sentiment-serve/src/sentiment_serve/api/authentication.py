@@ -32,6 +32,8 @@ def check_admin(
 ) -> None:
     """Let only an administrator pass; where no token is set, only this machine itself.
 
+    ``ADMIN_OPEN`` says that only this machine reaches the port, whatever address it comes from.
+
     Raises
     ------
     TokenMissingError
@@ -41,7 +43,7 @@ def check_admin(
     """
     if settings.admin_token is None:
         # A proxy on this machine speaks for others.
-        if proxied or not _is_loopback(client):
+        if proxied or not (settings.admin_open or _is_loopback(client)):
             raise DeniedError("Without ADMIN_TOKEN this answers only to the machine itself.")
         return
     if token is None:

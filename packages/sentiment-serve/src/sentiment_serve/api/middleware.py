@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentiment_serve.api.problems import unexpected_problem
+from sentiment_serve.api.state import KEY_STATE
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.process.draining import ConnectionDraining
 
@@ -108,10 +109,10 @@ class RequestMiddleware:
         children[0].inc()
         children[1].observe(seconds)
         if self._access_log and route not in _QUIET_ROUTES:
-            logger.info(
-                "%s %s %d", scope["method"], route, status,
-                extra={"request_id": scope["state"]["request_id"], "milliseconds": seconds * 1e3},
-            )  # fmt: skip
+            extra = {"request_id": scope["state"]["request_id"], "milliseconds": seconds * 1e3}
+            if key_of_client := scope["state"].get(KEY_STATE):
+                extra["key"] = key_of_client.name
+            logger.info("%s %s %d", scope["method"], route, status, extra=extra)
 
 
 def _id_of_client(scope: Scope) -> bytes | None:

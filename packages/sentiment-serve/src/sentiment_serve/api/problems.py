@@ -30,6 +30,7 @@ STATUSES: Final[dict[str, HTTPStatus]] = {
     "denied": HTTPStatus.FORBIDDEN,
     "token-missing": HTTPStatus.UNAUTHORIZED,
     "bad-signature": HTTPStatus.UNAUTHORIZED,
+    "too-many-requests": HTTPStatus.TOO_MANY_REQUESTS,
     "refused": HTTPStatus.FORBIDDEN,
     "unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "bad-model": HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -100,14 +101,19 @@ def problem_response(
     )
 
 
+def error_response(request: Request, error: SentimentError) -> JSONResponse:
+    """Build the response of one of this project's errors."""
+    return problem_response(
+        request, STATUSES[error.code], error.code, str(error), headers=HEADERS.get(error.code)
+    )
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Let every error of an application leave as problem details."""
 
     @app.exception_handler(SentimentError)
     async def on_error(request: Request, error: SentimentError) -> JSONResponse:
-        return problem_response(
-            request, STATUSES[error.code], error.code, str(error), headers=HEADERS.get(error.code)
-        )
+        return error_response(request, error)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:

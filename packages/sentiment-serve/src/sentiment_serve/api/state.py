@@ -1,7 +1,7 @@
 """What the application holds, and what routes and middleware ask of a request."""
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -13,6 +13,9 @@ from sentiment_serve.prediction.service import PredictionService
 from sentiment_serve.process.channel import WorkerChannel
 from sentiment_serve.process.draining import ConnectionDraining
 from sentiment_serve.settings import ServeSettings
+
+KEY_STATE: Final = "api_key"
+"""Where a request's scope keeps the key that it brought."""
 
 
 @dataclass(frozen=True)

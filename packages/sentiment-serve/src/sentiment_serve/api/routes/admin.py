@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sentiment_serve.api.authentication import check_admin
 from sentiment_serve.api.problems import problem_responses
 from sentiment_serve.api.schemas import ReloadAnswer
-from sentiment_serve.api.state import AppState, state_of
+from sentiment_serve.api.state import KEY_STATE, AppState, state_of
 from sentiment_serve.model.watcher import LOOK, LOOK_AND_RETRY
 
 router = APIRouter(tags=["admin"])
@@ -19,7 +19,10 @@ def require_admin(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
 ) -> None:
-    """Let only an administrator pass."""
+    """Let only an administrator pass, or a key with that scope."""
+    key = getattr(request.state, KEY_STATE, None)
+    if key is not None and "admin" in key.scopes:
+        return
     check_admin(
         state_of(request).settings,
         credentials.credentials if credentials else None,
