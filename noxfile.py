@@ -16,6 +16,7 @@ nox.options.sessions = ["all"]
 
 ROOT = Path(__file__).parent
 PACKAGES = sorted(path.name.removeprefix("sentiment-") for path in (ROOT / "packages").iterdir())
+PACKAGE_NAMES = [f"sentiment-{package}" for package in PACKAGES]
 PYTHON_SOURCES = ("packages", "services", "tests", "tools", "bench", "noxfile.py")
 TYPED_SOURCES = (*(f"packages/sentiment-{package}/src" for package in PACKAGES), "tools", "bench",
                  "noxfile.py")  # fmt: skip
@@ -244,7 +245,13 @@ def actionlint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def audit(session: nox.Session) -> None:
-    """Ask osv.dev for known holes in all that is locked: every extra, group and platform."""
+    """List licences that are not allowed, and ask osv.dev for known holes in all that is locked."""
+    sync(session, "--all-packages", "--all-extras", "--no-default-groups")
+    session.install("pip-licenses==5.5.5")
+    allowed = nox.project.load_toml("pyproject.toml")["tool"]["licences"]["allowed"]
+    session.run("pip-licenses", "--partial-match", f"--allow-only={';'.join(allowed)}",
+                "--ignore-packages", *PACKAGE_NAMES, "sentiment-mlops")  # fmt: skip
+    # Every extra, group and platform.
     session.run("uv", "audit", "--locked", "--preview-features=audit-command", *session.posargs,
                 external=True)  # fmt: skip
 

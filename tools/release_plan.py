@@ -7,11 +7,12 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tools.changelog import section_of
-from tools.workspace import VERSION, WHOLE_SET, ReleaseError, Workspace, tag_of
+from tools.workspace import WHOLE_SET, ReleaseError, Workspace, tag_of
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,17 @@ def plan_release(workspace: Workspace, tag: str, owner: str) -> ReleasePlan:
             f"{workspace.version(package)}."
         )
     notes = section_of(workspace.folder(package) / "CHANGELOG.md", version)
-    wheels = workspace.packages if package == WHOLE_SET else (package,)
-    for name in wheels:
-        _check_pins(workspace, name, released_together=package == WHOLE_SET)
+    # The whole set is a list of what its packages have released: nothing is built again.
+    wheels = () if package == WHOLE_SET else (package,)
+    for name in wheels or workspace.packages:
+        _check_pins(workspace, name)
+    if package == WHOLE_SET:
+        for name in workspace.packages:
+            _check_released(workspace, name, workspace.version(name), "the whole set")
     _check_lock(workspace)
+    released = workspace.released(package)
     images = tuple(
-        Image(
-            service=service,
-            version=version,
-            tags=image_tags(image_name(owner, service), version, highest),
-        )
-        for highest in [_is_highest(workspace, package, version)]
+        Image(service, version, image_tags(image_name(owner, service), version, released))
         for service in workspace.images_of(package)
     )
     return ReleasePlan(tag, package, version, wheels, images, notes)
@@ -80,30 +81,53 @@ def image_name(owner: str, service: str) -> str:
     return f"ghcr.io/{owner.lower()}/sentiment-{service}"
 
 
-def image_tags(name: str, version: str, highest: bool) -> tuple[str, ...]:
-    """Return the names of an image: exact, minor, major, and latest for the highest version."""
-    major, minor, _ = version.split(".")
-    tags = [version, f"{major}.{minor}", major, *(["latest"] if highest else [])]
+def image_tags(name: str, version: str, released: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of an image; a name that moves only ever moves to a higher version.
+
+    Parameters
+    ----------
+    name : str
+        Without a tag.
+    version : str
+        For example ``1.2.3``, which is always among the names. ``1.2``, ``1`` and ``latest`` are if
+        nothing higher of the same minor, major or of all was released.
+    released : iterable of str
+        All versions that have a tag.
+    """
+    number = _numbers(version)
+    higher = [other for other in map(_numbers, released) if other > number]
+    free = [
+        number[:length]
+        for length in (2, 1, 0)
+        if not any(other[:length] == number[:length] for other in higher)
+    ]
+    tags = [version, *(".".join(map(str, prefix)) or "latest" for prefix in free)]
     return tuple(f"{name}:{tag}" for tag in tags)
 
 
-def _check_pins(workspace: Workspace, package: str, *, released_together: bool) -> None:
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _check_pins(workspace: Workspace, package: str) -> None:
     for sibling, pinned in workspace.pins(package).items():
         actual = workspace.version(sibling)
         if pinned != actual:
             raise ReleaseError(
                 f"{package} pins {sibling}=={pinned}, but the workspace has {actual}."
             )
-        tag = tag_of(sibling, pinned)
-        if released_together:
-            continue
-        if tag not in workspace.git("tag", "--list").splitlines():
-            raise ReleaseError(
-                f"{package} pins {sibling}=={pinned}, which is not released: there is no tag {tag}."
-            )
-        # An image of the workspace holds the sibling as it is here, whatever the pin says.
-        if workspace.git("diff", "--name-only", tag, "HEAD", "--", f"packages/{sibling}/src"):
-            raise ReleaseError(f"{sibling} has changed since {tag}: release it before {package}.")
+        _check_released(workspace, sibling, pinned, package)
+
+
+def _check_released(workspace: Workspace, package: str, version: str, reader: str) -> None:
+    """Require that the code of a package is that of its release: images hold it as it is here."""
+    tag = tag_of(package, version)
+    if version not in workspace.released(package):
+        raise ReleaseError(
+            f"{reader} needs {package}=={version}, which is not released: there is no tag {tag}."
+        )
+    if workspace.git("diff", "--name-only", tag, "HEAD", "--", f"packages/{package}/src"):
+        raise ReleaseError(f"{package} has changed since {tag}: release it before {reader}.")
 
 
 def _check_lock(workspace: Workspace) -> None:
@@ -112,13 +136,6 @@ def _check_lock(workspace: Workspace) -> None:
     )
     if result.returncode:
         raise ReleaseError("uv.lock is not up to date: run `uv lock`.")
-
-
-def _is_highest(workspace: Workspace, package: str, version: str) -> bool:
-    pattern = "v[0-9]*" if package == WHOLE_SET else f"{package}-v*"
-    versions = [tag.rpartition("v")[2] for tag in workspace.git("tag", "-l", pattern).splitlines()]
-    numbers = [tuple(map(int, v.split("."))) for v in versions if VERSION.fullmatch(v)]
-    return tuple(map(int, version.split("."))) >= max(numbers, default=(0, 0, 0))
 
 
 def main() -> None:

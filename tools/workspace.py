@@ -17,7 +17,7 @@ WHOLE_SET = "all"
 """Stands for the workspace itself: its tags are plain versions."""
 
 DOCKERFILE = "services/Dockerfile"
-"""Each image is a stage of it that is named after its folder."""
+"""Each image is a stage of it with a title; its name is the stage's."""
 
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
@@ -45,11 +45,12 @@ class Workspace:
 
         Images that no package brings along are the whole set's.
         """
+        titled = "org.opencontainers.image.title"
         text = (self.root / DOCKERFILE).read_text(encoding="utf-8")
         stages = re.findall(r"(?ms)^FROM \S+ AS (\S+)$(.*?)(?=^FROM |\Z)", text)
         images = {}
         for stage, lines in stages:
-            if (self.root / "services" / stage).is_dir():
+            if titled in lines:
                 label = re.search(r'\breleased-with="(.*?)"', lines)
                 images[stage] = label[1] if label else WHOLE_SET
         for image, package in images.items():
@@ -60,9 +61,8 @@ class Workspace:
         return images
 
     def images_of(self, package: str) -> tuple[str, ...]:
-        """Return the images that a release builds."""
-        images = self.images
-        return tuple(name for name in images if package in (WHOLE_SET, images[name]))
+        """Return the images that a release builds; those of packages are never built twice."""
+        return tuple(name for name, owner in self.images.items() if owner == package)
 
     def folder(self, package: str) -> Path:
         """Return where a package is."""
@@ -146,6 +146,13 @@ class Workspace:
             content = path.read_text(encoding="utf-8")
             pinned = re.sub(rf'("{package}(?:\[[^]]*\])?==)[^"]+"', rf'\g<1>{version}"', content)
             path.write_text(pinned, encoding="utf-8")
+
+    def released(self, package: str) -> list[str]:
+        """Return the versions of a package that have a tag."""
+        pattern = tag_of(package, "*") if package != WHOLE_SET else "v[0-9]*"
+        tags = self.git("tag", "--list", pattern).splitlines()
+        versions = [tag.rpartition("v")[2] for tag in tags]
+        return [version for version in versions if VERSION.fullmatch(version)]
 
     def git(self, *arguments: str) -> str:
         """Run git here and return what it prints."""

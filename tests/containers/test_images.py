@@ -10,7 +10,9 @@ from tools.workspace import Workspace
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
-OWN = tuple(Workspace(ROOT).images)
+OWN = tuple(name for name in Workspace(ROOT).images if name != "train")
+"""The worker's image is built as a part of the command line's."""
+
 BASE = "python:3.12-slim-bookworm"
 
 
@@ -42,15 +44,15 @@ def test_an_image_is_labelled_checked_and_not_run_by_root(images, name):
 
 
 def test_the_api_image_holds_the_api_alone_and_is_small(images):
-    size = (inspect(image("fastapi"))["Size"] - inspect(BASE)["Size"]) / 1e6
-    print(f"fastapi: {size:.0f} MB over its base")
+    size = (inspect(image("serve"))["Size"] - inspect(BASE)["Size"]) / 1e6
+    print(f"serve: {size:.0f} MB over its base")
     assert size <= 250
     absent = ["prefect", "pandas", "sklearn", "scipy", "mlflow", "sentiment_train", "typer", "dvc"]
     code = f"""
 import importlib.util, sentiment_serve, sentiment_core
 print([name for name in {absent} if importlib.util.find_spec(name)])
 """
-    assert run_in("fastapi", "python", "-c", code).stdout.strip() == "[]"
+    assert run_in("serve", "python", "-c", code).stdout.strip() == "[]"
 
 
 def test_no_image_holds_a_secret_or_the_repository(images):
@@ -58,3 +60,17 @@ def test_no_image_holds_a_secret_or_the_repository(images):
         listing = run_in(name, "find", "/", "-xdev", "(", "-name", ".git", "-o", "-name", ".env",
                          ")", "-not", "-path", "/proc/*").stdout  # fmt: skip
         assert listing == "", name
+
+
+def test_the_command_line_is_a_layer_on_the_worker(images):
+    """Both share all other layers, so that a host that has one fetches little for the other."""
+    subprocess.run(
+        ["docker", "build", "-q", "--file", "services/Dockerfile", "--target", "train",
+         "--tag", image("train"), "."], cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    worker = inspect(image("train"))["RootFS"]["Layers"]
+    commands = inspect(image("cli"))["RootFS"]["Layers"]
+    assert commands[: len(worker)] == worker
+    assert len(commands) == len(worker) + 1
+    assert run_in("train", "which", "sentiment-cli").returncode != 0
+    assert run_in("cli", "sentiment-cli", "--version").stdout.startswith("sentiment-cli ")

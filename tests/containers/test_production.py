@@ -30,7 +30,7 @@ GIVEN = {
 }
 MINIO = "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z"
 SEAWEEDFS = "chrislusf/seaweedfs:4.48"
-API_IMAGE = "ghcr.io/sentiment-mlops/sentiment-fastapi:latest"
+API_IMAGE = "ghcr.io/sentiment-mlops/sentiment-serve:latest"
 EXPECTED = {
     "postgres", "mlflow", "prefect-server", "training", "fastapi", "nginx", "init-secrets",
     "init-databases", "init-storage", "init-registry",

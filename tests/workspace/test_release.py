@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sentiment_train.model.curves import HeldOutScores, write_curves
 from tests.support import ROOT
@@ -15,7 +17,7 @@ from tools.changed_packages import changed_packages
 from tools.changelog import section_of
 from tools.job_summary import render_summary
 from tools.release_plan import image_tags, plan_release
-from tools.workspace import ReleaseError, Workspace, bumped
+from tools.workspace import WHOLE_SET, ReleaseError, Workspace, bumped
 
 CORE = "sentiment-core"
 HERE = Workspace(ROOT)
@@ -84,9 +86,9 @@ def test_releasing_core_and_then_serve(workspace):
     assert plan["wheels"] == ["sentiment-serve"]
     assert "- Answer politely" in plan["notes"]
     (image,) = plan["images"]
-    assert image["service"] == "fastapi"
+    assert image["service"] == "serve"
     assert image["tags"] == [
-        f"ghcr.io/acme/sentiment-fastapi:{tag}" for tag in ("0.1.1", "0.1", "0", "latest")
+        f"ghcr.io/acme/sentiment-serve:{tag}" for tag in ("0.1.1", "0.1", "0", "latest")
     ]
 
 
@@ -128,12 +130,32 @@ def test_tag_version_changelog_and_lock_have_to_agree(workspace):
         plan_release(workspace, "sentiment-core-v0.2.0", "acme")
 
 
-def test_the_whole_set_is_released_together(workspace):
+def test_the_whole_set_is_a_list_of_what_is_released(workspace):
     run(workspace, "tools.bump", "all", "1.0.0")
-    plan = plan_release(workspace, "v1.0.0", "acme")
-    assert plan.wheels == HERE.packages
-    assert [image.service for image in plan.images] == list(HERE.images)
-    assert "### Added" in plan.notes
+    with pytest.raises(
+        ReleaseError, match=r"not released: there is no tag sentiment-core-v0\.1\.0"
+    ):
+        plan_release(workspace, "v1.0.0", "acme")
+    for package in HERE.packages:
+        run(workspace, "tools.bump", package, "patch")
+    run(workspace, "tools.bump", "all", "patch")
+    plan = plan_release(workspace, "v1.0.1", "acme")
+    assert plan.wheels == ()
+    assert [image.service for image in plan.images] == ["mlflow", "prefect"]
+    assert "## " not in plan.notes.replace("### ", "")
+    commit(workspace, "sentiment-serve", "fix(serve): not released yet")
+    run(workspace, "tools.bump", "all", "patch")
+    with pytest.raises(ReleaseError, match="sentiment-serve has changed since sentiment-serve-v0"):
+        plan_release(workspace, "v1.0.2", "acme")
+
+
+def test_no_two_tags_push_the_same_image():
+    owners = {}
+    for package in (*HERE.packages, WHOLE_SET):
+        for service in HERE.images_of(package):
+            assert owners.setdefault(service, package) == package
+    assert set(owners) == set(HERE.images)
+    assert {"serve", "train", "cli"} <= set(owners)
 
 
 def test_a_package_is_released_after_what_it_is_built_on():
@@ -162,9 +184,9 @@ def test_images_of_a_commit_are_named_after_it():
     assert [image.service for image in images] == list(HERE.images)
     command = build_command(images[0], "0123", push=True, platforms=("linux/amd64",), cache=True)
     assert command[:3] == ["docker", "buildx", "build"]
-    assert command[command.index("--target") + 1] == "fastapi"
-    assert "ghcr.io/acme/sentiment-fastapi:sha-0123456" in command
-    assert "type=registry,ref=ghcr.io/acme/sentiment-fastapi:cache" in command
+    assert command[command.index("--target") + 1] == "serve"
+    assert "ghcr.io/acme/sentiment-serve:sha-0123456" in command
+    assert "type=registry,ref=ghcr.io/acme/sentiment-serve:cache" in command
     assert {"--push", "--sbom=true", "--provenance=mode=max"} <= set(command)
     assert "--push" not in build_command(images[0], "0123", push=False, platforms=("linux/amd64",))
 
@@ -185,8 +207,24 @@ def test_a_training_is_summarised(tmp_path):
     assert "xychart-beta" in text
 
 
-def test_only_the_highest_version_is_latest():
-    assert image_tags("x", "1.2.3", highest=False) == ("x:1.2.3", "x:1.2", "x:1")
+VERSIONS = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, unique=True)
+
+
+@given(VERSIONS)
+def test_a_tag_of_an_image_only_ever_moves_to_a_higher_version(order):
+    """Released in any order: a fix of an old line takes no name from a newer one."""
+    held, released = {}, []
+    for number in order:
+        version = ".".join(map(str, number))
+        released.append(version)
+        names = image_tags("x", version, released)
+        assert names[0] == f"x:{version}"
+        for name in names:
+            assert held.get(name, number) <= number, name
+            held[name] = number
+    assert held["x:latest"] == max(order)
+    for major in {number[0] for number in order}:
+        assert held[f"x:{major}"] == max(number for number in order if number[0] == major)
 
 
 @pytest.mark.parametrize(
