@@ -28,7 +28,8 @@ ELSEWHERE = {
     "./sentiment dvc repro": "tests/stack/test_dvc.py",
     "./sentiment dvc exp run -S model.C=3": "tests/stack/test_dvc.py",
     "./sentiment dvc metrics diff": "tests/stack/test_dvc.py",
-    "sentiment-serve new-key shop --scope predict --scope feedback": "packages/sentiment-serve/tests/test_access.py: a key is another each time",
+    "sentiment-serve new-key shop --scope predict --scope feedback": "another key each time; "
+    "packages/sentiment-serve/tests/test_access.py",
     "pip install sentiment-serve": "nox -s build installs the wheel",
     "sentiment-cli quickstart": "shown in the root README, and compared there",
     "sentiment-cli train --champion": "packages/sentiment-cli/tests/test_commands.py",

@@ -89,6 +89,7 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
         metrics=state.service.metrics,
         draining=state.draining,
         max_body_bytes=settings.max_body_bytes,
+        body_timeout=settings.body_timeout,
         access_log=settings.access_log,
     )
     _document_problems(app)

@@ -108,6 +108,9 @@ class ServeSettings(BaseSettings):
     max_text_length: int = Field(default=20_000, ge=1, description="Characters of one text.")
     max_batch_size: int = Field(default=256, ge=1, description="Texts of one batch.")
     max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Bytes of one request.")
+    body_timeout: float = Field(
+        default=30, gt=0, description="Seconds in which the body of a request arrives."
+    )
     cors_origins: list[str] = Field(
         default=[], description="Origins whose pages may call the API, as a JSON list."
     )

@@ -1,5 +1,6 @@
 """What surrounds every request: its id, the limit of its body, its metrics and its log line."""
 
+import asyncio
 import logging
 import os
 import re
@@ -31,6 +32,8 @@ class RequestMiddleware:
     ----------
     max_body_bytes : int
         Longer bodies are refused while they arrive.
+    body_timeout : float
+        Seconds; bodies that take longer to arrive are refused.
     access_log : bool
         Whether to log each request (never the health checks).
     """
@@ -42,12 +45,14 @@ class RequestMiddleware:
         metrics: ServeMetrics,
         draining: ConnectionDraining,
         max_body_bytes: int,
+        body_timeout: float,
         access_log: bool,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._draining = draining
         self._max_body_bytes = max_body_bytes
+        self._body_timeout = body_timeout
         self._access_log = access_log
         self._ids = _random_ids()
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -83,10 +88,21 @@ class RequestMiddleware:
 
     def _limited(self, receive: Receive) -> Receive:
         received = 0
+        complete = False
+        deadline = asyncio.get_running_loop().time() + self._body_timeout
 
         async def receive_limited() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, complete
+            if complete:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(
+                    408, f"The body took longer than {self._body_timeout:g} seconds to arrive."
+                ) from None
+            complete = not message.get("more_body", False)
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > self._max_body_bytes:
