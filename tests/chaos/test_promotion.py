@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -98,7 +99,7 @@ def postgres():
         eventually(lambda: "ready to accept" in (folder / "log").read_text())
         yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # SIGTERM waits for clients, whose pools stay open
         process.wait()
         shutil.rmtree(folder)
 
