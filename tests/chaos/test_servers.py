@@ -152,7 +152,7 @@ def test_nothing_that_was_acknowledged_is_lost(
         operators = [
             context.enter_context(Operator(*writer)) for writer in (run_writer, variable_writer)
         ]
-        eventually(lambda: all(operator.acknowledged for operator in operators), 60)
+        eventually(lambda: all(operator.acknowledged for operator in operators), 180)
         fault(stack, part)
         healed = time.monotonic()
 

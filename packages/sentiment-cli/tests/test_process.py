@@ -38,7 +38,8 @@ def test_help_teaches_and_imports_no_heavy_library():
      "set-alias", "delete-alias", "rollback", "doctor", "reproduce", "export-champion",
      "init-storage", "backup-storage", "restore-storage", "stack up", "stack down",
      "stack status", "stack env", "stack backup", "stack restore", "backup create",
-     "backup restore", "backup list", "backup verify"],
+     "backup restore", "backup list", "backup verify", "init-registry", "secrets init",
+     "secrets show"],
 )  # fmt: skip
 def test_every_command_explains_itself_and_has_json(command):
     result = run(*command.split(), "--help", COLUMNS="200")

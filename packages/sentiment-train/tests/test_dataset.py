@@ -38,6 +38,7 @@ def test_reviews_are_read_in_order(tmp_path):
         ("text,label\ngood,1\nfine,1\n", "only the label 1"),
         ('text,label\n"good,1\n', "not valid CSV"),
         ("text,label\na,1,2,3\nb,0\nc,1,2,3,4,5\n", "not valid CSV"),
+        ("\n\n" + ",".join(map(str, range(501))) + "\n1,2\n", "more than 500 columns"),
         ("text,label\nx,good,1\ny,bad,0\n", "rows have more values than the header"),
         ("text,label\nbad,0\ngood, really,1\n", "line 3, saw 3. Write a text with commas"),
         (b"PK\x03\x04rest", "a spreadsheet or an archive"),
