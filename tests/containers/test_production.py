@@ -407,9 +407,11 @@ def test_both_files_describe_the_same_services(docker_engine):
         assert service["deploy"]["resources"]["limits"]["memory"]
         assert service["logging"]["options"]["max-size"]
         assert name == "nginx" or service["image"] == development[name]["image"]
-    # nginx reads its own in services/nginx/entrance.sh.
+    # Two read theirs in the program that starts them.
     entrance = (ROOT / "services/nginx/entrance.sh").read_text()
     used |= {("nginx", name) for name in re.findall(r"\$secrets/(\w+)", entrance)}
+    start = (ROOT / "services/postgres/start").read_text()
+    used |= {("postgres", name) for name in re.findall(r"/run/secrets/(\w+)", start)}
     assert used == readers
     assert production["fastapi"]["environment"]["MODEL_RELOAD_INTERVAL"] == "300"
     assert (ROOT / "services/nginx/ssl").is_dir()
