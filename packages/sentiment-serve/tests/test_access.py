@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from sentiment_core.errors import SettingsError
-from sentiment_serve.api import keys as key_module
+from sentiment_serve import api_keys as key_module
 from sentiment_serve.api.access import SCOPE_OF_ROUTE
-from sentiment_serve.api.keys import SCOPES, KeyRing, new_key, read_keys
+from sentiment_serve.api_keys import SCOPES, KeyRing, new_key, read_keys
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from sentiment_core.store_settings import StoreSettings
-from sentiment_serve.api.keys import KeyRing
 from sentiment_serve.api.middleware import RequestMiddleware
 from sentiment_serve.api.problems import (
     Problem,
@@ -19,6 +18,7 @@ from sentiment_serve.api.problems import (
 )
 from sentiment_serve.api.routes import admin, docs, feedback, health, pages, predict
 from sentiment_serve.api.state import AppState, app_state, set_state
+from sentiment_serve.api_keys import KeyRing
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import ModelCache
 from sentiment_serve.model.event_log import log_model_event

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentiment_core.errors import DeniedError
 from sentiment_serve.api.authentication import TokenMissingError
-from sentiment_serve.api.keys import ApiKey, KeyRing
-from sentiment_serve.api.keys import Scope as KeyScope
 from sentiment_serve.api.problems import error_response
 from sentiment_serve.api.state import KEY_STATE
+from sentiment_serve.api_keys import ApiKey, KeyRing
+from sentiment_serve.api_keys import Scope as KeyScope
 from sentiment_serve.metrics import ServeMetrics
 
 SCOPE_OF_ROUTE: Final[dict[str, KeyScope]] = {

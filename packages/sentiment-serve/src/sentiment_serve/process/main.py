@@ -7,7 +7,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from sentiment_core.errors import DeniedError, SettingsError
-from sentiment_serve.api.keys import SCOPES, new_key, read_keys
+from sentiment_serve.api_keys import SCOPES, new_key, read_keys
 from sentiment_serve.process.run_folder import run_folder
 from sentiment_serve.settings import ServeSettings, check_log_address, load_settings
 
