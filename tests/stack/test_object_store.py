@@ -91,6 +91,14 @@ def test_a_missing_bucket_is_not_found(server, tmp_path):
             call()
 
 
+def test_a_bucket_takes_one_volume_of_the_disk(server):
+    # With seven for each, a disk with little room denies the third bucket its first object.
+    make_buckets(server.store_settings, ("another",))
+    S3Store("s3://another", server.store_settings).put("a", b"x")
+    volumes = server.settings.home.rglob("another_*.dat")
+    assert len(list(volumes)) == 1
+
+
 class HalfWay:
     """A way to a server that breaks after some bytes of an answer."""
 
