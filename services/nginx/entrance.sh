@@ -12,9 +12,8 @@ public_host=${public_url#*://}
 case $public_host in
     */*) echo "PUBLIC_URL=$public_url must be scheme://host or scheme://host:port, without a path." >&2; exit 1 ;;
 esac
-https_port=${HTTPS_PORT:-443}
 port_suffix=""
-[ "$https_port" = 443 ] || port_suffix=":$https_port"
+[ "${HTTPS_PORT:-443}" = 443 ] || port_suffix=":$HTTPS_PORT"
 
 basic() { # USER:PASSWORD
     printf 'Basic %s' "$(printf '%s' "$1" | base64 | tr -d '\n')"
@@ -35,7 +34,6 @@ chown nginx "$conf/operator" # the workers read it at each request
 {
     echo 'include /etc/nginx/problems.conf;'
     echo 'limit_req_zone $binary_remote_addr zone=api:10m rate=50r/s;'
-    # Passwords are guessed slowly; a page asks for some dozens of files at once.
     echo 'limit_req_zone $binary_remote_addr zone=pages:10m rate=50r/s;'
     echo 'limit_req_status 429;'
     echo 'server_tokens off;'
@@ -49,13 +47,11 @@ chown nginx "$conf/operator" # the workers read it at each request
     if [ -s "$ssl/cert.pem" ] && [ -s "$ssl/key.pem" ]; then
         certificate="ssl_certificate $ssl/cert.pem; ssl_certificate_key $ssl/key.pem; ssl_protocols TLSv1.2 TLSv1.3;"
         listen='listen 443 ssl'
-        echo 'map $scheme $transport_security { https "max-age=31536000"; }'
         if [ -n "$public_host" ]; then target=https://$public_host; else target="https://\$host$port_suffix"; fi
         echo "server { listen 80; return 308 $target\$request_uri; }"
     else
         certificate=
         listen='listen 80'
-        echo 'map $scheme $transport_security { default ""; }'
     fi
     if [ -n "$public_host" ]; then
         # Any other name gets no page of ours, so that none can be made to answer under it.
