@@ -3,10 +3,8 @@
 # password that was changed is changed here too. Reaches the server as its superuser, by PGHOST.
 set -euo pipefail
 
-secret() { # NAME: its value, or the content of the file that NAME_FILE names
-    local file=$1_FILE
-    if [ -n "${!file:-}" ]; then cat "${!file}"; else printf '%s' "${!1:-}"; fi
-}
+# shellcheck disable=SC1091 # services/secrets.sh, mounted beside this
+. /usr/local/lib/secrets.sh
 
 prepare() { # NAME PASSWORD
     # Values come by the environment: command lines can be read by every process.
@@ -22,8 +20,7 @@ REVOKE CONNECT ON DATABASE :"name" FROM PUBLIC;
 SQL
 }
 
-PGPASSWORD=$(secret POSTGRES_PASSWORD)
-export PGPASSWORD
-prepare mlflow "$(secret MLFLOW_DB_PASSWORD)"
-prepare prefect "$(secret PREFECT_DB_PASSWORD)"
+export PGPASSWORD="$POSTGRES_PASSWORD"
+prepare mlflow "$MLFLOW_DB_PASSWORD"
+prepare prefect "$PREFECT_DB_PASSWORD"
 psql -v ON_ERROR_STOP=1 --no-psqlrc --quiet -d postgres -c 'REVOKE CONNECT ON DATABASE postgres FROM PUBLIC'
