@@ -19,7 +19,7 @@ from tools.release_plan import image_name
 from tools.workspace import WHOLE_SET, ReleaseError, Workspace
 
 COMPOSE = "docker-compose.prod.yml"
-_ASKED_FOR = ("POSTGRES_USER", "POSTGRES_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD")
+ASKED_FOR = ("POSTGRES_USER", "POSTGRES_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def pinned_compose(workspace: Workspace, release: ReleaseSet, *compose: str) -> 
         The command that is Compose, which says which service runs which image.
     """
     command = [*compose, "-f", COMPOSE, "--profile", "*", "config", "--format", "json"]
-    values = dict.fromkeys(_ASKED_FOR, "x")  # which they are makes no difference here
+    values = dict.fromkeys(ASKED_FOR, "x")  # which they are makes no difference here
     result = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True,
                             env=os.environ | values, check=False)  # fmt: skip
     if result.returncode:

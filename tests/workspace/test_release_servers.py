@@ -20,7 +20,7 @@ from tests.support import BIN, ROOT, free_port, running
 from tools.ci_status import CHECK, require_green
 from tools.registry import ImageRegistry
 from tools.release_plan import image_name
-from tools.release_set import collect_release_set, pinned_compose
+from tools.release_set import ASKED_FOR, collect_release_set, pinned_compose
 from tools.workspace import WHOLE_SET, ReleaseError, Workspace
 
 HERE = Workspace(ROOT)
@@ -192,9 +192,7 @@ def test_the_pinned_file_is_taken_by_compose(registry, tmp_path):
     release = collect_release_set(HERE, "Acme", ImageRegistry(registry))
     path = tmp_path / "docker-compose.release.yml"
     path.write_text(pinned_compose(HERE, release, str(BIN / "docker-compose")))
-    values = dict.fromkeys(
-        ("POSTGRES_USER", "POSTGRES_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"), "x"
-    )
+    values = dict.fromkeys(ASKED_FOR, "x")
     result = subprocess.run(
         [BIN / "docker-compose", "-f", "docker-compose.prod.yml", "-f", path, "--profile", "*",
          "config", "--format", "json"], cwd=ROOT, env=os.environ | values, check=True,

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import SecretStr
-
 from sentiment_cli.http_client import basic_authorization, fetch
 from sentiment_core.errors import DeniedError, SentimentError, UnreachableError
 from sentiment_core.params import load_params
@@ -167,8 +165,7 @@ def _prefect(settings: TrainSettings) -> CheckResult:
     if settings.prefect_api_url is None:
         return CheckResult("Prefect", "ok", "embedded, a temporary server for each run")
     auth = settings.prefect_api_auth_string
-    user, _, password = (auth.get_secret_value() if auth else "").partition(":")
-    headers = basic_authorization(user, SecretStr(password)) if auth else None
+    headers = basic_authorization(auth.get_secret_value()) if auth else None
     # Its health is told to everybody; this only to those whom it knows.
     url = f"{settings.prefect_api_url}/admin/version"
     return _answers("Prefect", url, "PREFECT_API_URL", headers)
@@ -178,7 +175,8 @@ def _tracking_headers(settings: TrainSettings) -> dict[str, str]:
     """Authenticate as MLflow's client does: a user goes before a token."""
     password, token = settings.mlflow_tracking_password, settings.mlflow_tracking_token
     if settings.mlflow_tracking_username and password:
-        return basic_authorization(settings.mlflow_tracking_username, password)
+        login = f"{settings.mlflow_tracking_username}:{password.get_secret_value()}"
+        return basic_authorization(login)
     return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
 
 

@@ -14,7 +14,6 @@ from base64 import b64encode
 from typing import Any, Final
 
 import httpx
-from pydantic import SecretStr
 
 from sentiment_core.errors import (
     RefusedError,
@@ -85,10 +84,9 @@ def fetch_json(url: str, *, timeout_seconds: float) -> dict[str, Any]:
     return json_object(fetch(url, timeout_seconds=timeout_seconds))
 
 
-def basic_authorization(user: str, password: SecretStr) -> dict[str, str]:
-    """Return the header that authenticates a user."""
-    secret = f"{user}:{password.get_secret_value()}"
-    return {"Authorization": f"Basic {b64encode(secret.encode()).decode()}"}
+def basic_authorization(login: str) -> dict[str, str]:
+    """Return the header that authenticates ``USER:PASSWORD``."""
+    return {"Authorization": f"Basic {b64encode(login.encode()).decode()}"}
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:

@@ -92,8 +92,7 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
         body_timeout=settings.body_timeout,
         access_log=settings.access_log,
     )
-    _document_problems(app)
-    _document_access(app, settings)
+    _document(app, settings)
     return app
 
 
@@ -141,8 +140,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.service.metrics.close()
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Describe errors as what they are, where FastAPI would describe its own."""
+def _document(app: FastAPI, settings: ServeSettings) -> None:
+    """Describe errors as what they are, where FastAPI would describe its own, and who may ask."""
     original = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -152,32 +151,26 @@ def _document_problems(app: FastAPI) -> None:
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             components |= problem.pop("$defs", {})
             components["Problem"] = problem
+            _document_access(schema["paths"], settings)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _document_access(app: FastAPI, settings: ServeSettings) -> None:
-    """Describe what clients need beside, where keys or a limit are set."""
-    if not settings.api_keys_file and not settings.rate_limit:
+def _document_access(paths: dict[str, Any], settings: ServeSettings) -> None:
+    """Add what clients need, where keys or a limit are set."""
+    statuses = (401, 403) if settings.api_keys_file else ()
+    responses = problem_responses(*statuses, *((429,) if settings.rate_limit else ()))
+    if not responses:
         return
     from sentiment_serve.api.access import SCOPE_OF_ROUTE
 
-    original = app.openapi
-    statuses = (401, 403) if settings.api_keys_file else ()
-    responses = problem_responses(*statuses, *((429,) if settings.rate_limit else ()))
-
-    def openapi() -> dict[str, Any]:
-        schema = original()
-        for path, scope in SCOPE_OF_ROUTE.items():
-            operation = schema["paths"][path]["post"]
-            operation["responses"] |= {str(status): text for status, text in responses.items()}
-            if settings.api_keys_file:
-                operation["security"] = [{"HTTPBearer": []}]
-                operation["x-scope"] = scope
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    for path, scope in SCOPE_OF_ROUTE.items():
+        operation = paths[path]["post"]
+        operation["responses"] |= {str(status): text for status, text in responses.items()}
+        if settings.api_keys_file:
+            operation["security"] = [{"HTTPBearer": []}]
+            operation["x-scope"] = scope
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from sentiment_cli.deployment.catalogue import DeploymentSecrets
 from sentiment_cli.http_client import basic_authorization, fetch, json_object
-from sentiment_core.errors import SettingsError
+from sentiment_core.errors import ConflictError, SettingsError
 
 ADMIN: Final = "admin"
 TRAINING: Final = "training"
@@ -78,14 +78,16 @@ def make_registry_users(tracking_uri: str, secrets: DeploymentSecrets) -> list[R
 class _Server:
     def __init__(self, tracking_uri: str, password: SecretStr) -> None:
         self._uri = tracking_uri.rstrip("/")
-        self._headers = basic_authorization(ADMIN, password)
+        self._headers = basic_authorization(f"{ADMIN}:{password.get_secret_value()}")
 
     def make_user(self, name: str, password: SecretStr) -> bool:
         content = {"username": name, "password": password.get_secret_value()}
-        exists = self._ask("POST", "2.0/mlflow/users/create", content, tolerated=_EXISTS) is None
-        if exists:
+        try:
+            self._ask("POST", "2.0/mlflow/users/create", content)
+        except ConflictError:
             self._ask("PATCH", "2.0/mlflow/users/update-password", content)
-        return not exists
+            return False
+        return True
 
     def let_write(self, name: str) -> None:
         """Let a user change what others have made: what was there before he was."""
@@ -108,7 +110,7 @@ class _Server:
         made = self._ask(
             "POST", "3.0/mlflow/roles/create", {"workspace": _WORKSPACE, "name": _ROLE}
         )
-        return int(made["role"]["id"] if made else 0)
+        return int(made["role"]["id"])
 
     def _get(self, path: str, **parameters: str) -> dict[str, Any]:
         url = f"{self._uri}/api/3.0/mlflow/{path}"
@@ -117,19 +119,16 @@ class _Server:
         )
         return json_object(response)
 
-    def _ask(
-        self, method: str, path: str, content: dict[str, Any], *, tolerated: str = ""
-    ) -> dict[str, Any] | None:
-        """Change something; None if the server answers with the tolerated error."""
+    def _ask(self, method: str, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Change something; ConflictError if it is there already."""
         response = fetch(
             f"{self._uri}/api/{path}", method=method, content=content, headers=self._headers,
             timeout_seconds=_TIMEOUT_SECONDS, accepted_below=_BAD_REQUEST + 1,
         )  # fmt: skip
         if response.status_code == _BAD_REQUEST:
             answer = json_object(response)
-            if tolerated and answer.get("error_code") == tolerated:
-                return None
-            raise SettingsError(f"{response.url} answers: {answer.get('message', 'bad request')}")
+            problem = ConflictError if answer.get("error_code") == _EXISTS else SettingsError
+            raise problem(f"{response.url} answers: {answer.get('message', 'bad request')}")
         return json_object(response) if response.text.strip() else {}
 
 

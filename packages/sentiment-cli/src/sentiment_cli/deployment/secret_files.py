@@ -74,8 +74,9 @@ def prepare_secrets(folder: Path, given: DeploymentSecrets) -> list[PreparedSecr
         with _alone_in(folder):
             kept = _read_all(folder)
             values = {secret.name: _choose(secret, given, kept) for secret in known}
-            for name, (value, _origin) in values.items():
-                _write(folder / ALL, name, value, _ROOT)
+            with _opened(folder / ALL, _ROOT) as place:
+                for name, (value, _origin) in values.items():
+                    _write(place / name, value, _ROOT)
             for service in sorted({service for secret in known for service in secret.services}):
                 read = {secret.name: values[secret.name][0] for secret in known
                         if service in secret.services}  # fmt: skip
@@ -137,24 +138,29 @@ def _read_all(folder: Path) -> dict[str, str]:
 
 
 def _write_service(folder: Path, values: Mapping[str, str], owner: int) -> None:
-    for name, value in values.items():
-        _write(folder, name.lower(), value, owner)
-    folder.chmod(_FOLDER_MODE | 0o200)
-    for path in folder.iterdir():  # what an older version had given to it, and unfinished parts
-        if path.name.upper() not in values:
-            path.unlink()
-    folder.chmod(_FOLDER_MODE)
+    with _opened(folder, owner):
+        for name, value in values.items():
+            _write(folder / name.lower(), value, owner)
+        for path in folder.iterdir():  # what an older version had given to it, unfinished parts
+            if path.name.upper() not in values:
+                path.unlink()
 
 
-def _write(folder: Path, name: str, value: str, owner: int) -> None:
+@contextmanager
+def _opened(folder: Path, owner: int) -> Iterator[Path]:
+    """Make a folder that only its owner reads, and let it be written to meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(_FOLDER_MODE | 0o200)
-    with replacing(folder / name, mode=0o600) as part:
+    yield folder
+    folder.chmod(_FOLDER_MODE)
+    _give_to(folder, owner)
+
+
+def _write(path: Path, value: str, owner: int) -> None:
+    with replacing(path, mode=0o600) as part:
         part.write_text(value, encoding="utf-8")
         part.chmod(_MODE)
         _give_to(part, owner)
-    folder.chmod(_FOLDER_MODE)
-    _give_to(folder, owner)
 
 
 def _give_to(path: Path, owner: int) -> None:

@@ -36,13 +36,15 @@ def read_strings(content: str, separator: str = ",", *, header: bool = True) -> 
         If it is not CSV, has more than 500 columns, or has a row with more values than the first
         line.
     """
-    if _count_columns(content, separator) > _MAX_COLUMNS:
+    file = io.StringIO(content)
+    if _count_columns(file, separator) > _MAX_COLUMNS:
         raise pd.errors.ParserError(f"it has more than {_MAX_COLUMNS} columns")
+    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame: pd.DataFrame = pd.read_csv(
-                io.StringIO(content),
+                file,
                 sep=separator,
                 dtype=str,
                 keep_default_na=False,
@@ -54,9 +56,9 @@ def read_strings(content: str, separator: str = ",", *, header: bool = True) -> 
     return frame
 
 
-def _count_columns(content: str, separator: str) -> int:
+def _count_columns(file: io.StringIO, separator: str) -> int:
     try:
-        rows = csv.reader(io.StringIO(content), delimiter=separator)
+        rows = csv.reader(file, delimiter=separator)
         return len(next(filter(None, rows), []))
     except csv.Error:  # a first value of more than 128 KiB: pandas reads it
         return 0
