@@ -1,6 +1,15 @@
-"""Says what a plain ``pytest`` leaves out."""
+"""Says what a plain ``pytest`` leaves out, and keeps the secrets of tests apart."""
 
 import pytest
+
+from sentiment_core.redaction import redact
+
+
+@pytest.fixture(autouse=True)
+def secrets_end_with_their_test():
+    """One test's secret is an ordinary word in the next."""
+    yield
+    redact.forget()
 
 
 def pytest_terminal_summary(terminalreporter, config):

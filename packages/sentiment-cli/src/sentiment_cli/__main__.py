@@ -7,7 +7,9 @@ def main() -> None:
     """Run the command line; its libraries are imported under the guard already."""
     with interruption.watched():
         from sentiment_cli.app import app
+        from sentiment_core.redaction import redact_output
 
+        redact_output()
         app()
 
 

@@ -68,8 +68,10 @@ def fetch(
         See `HTTP_ERRORS`, and `sentiment_train.http_errors.HTTP_STATUSES`.
     """
     try:
+        # As bytes: a token in other letters than ASCII is the server's to refuse.
+        encoded = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         response = httpx.request(
-            method, url, params=parameters, json=content, headers=headers, timeout=timeout_seconds
+            method, url, params=parameters, json=content, headers=encoded, timeout=timeout_seconds
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise meaning(type(error))(f"{url}: {error or type(error).__name__}") from error

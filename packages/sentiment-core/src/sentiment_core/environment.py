@@ -6,15 +6,17 @@ read the environment themselves (MLflow, Prefect, boto3) see the same values as 
 """
 
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, get_args
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from sentiment_core.errors import SettingsError
+from sentiment_core.redaction import redact
 
 FILE_SUFFIX: Final = "_FILE"
 
@@ -26,7 +28,8 @@ def load_environment(
 ) -> None:
     """Complete the environment from ``.env`` and from the files of settings; for entry points.
 
-    A variable that has a value keeps it; a value in ``.env`` wins over a file.
+    A variable that has a value keeps it; a value in ``.env`` wins over a file. What is secret among
+    them is masked from then on wherever this process prints it.
 
     Parameters
     ----------
@@ -49,21 +52,45 @@ def load_environment(
     for name, value in values.items():
         if value and not environ.get(name):
             environ[name] = _checked(value, f"{name} in {env_file}")
-    for name in _variables(settings):
+    for name, _ in _variables(settings):
         path = environ.get(name + FILE_SUFFIX)
         if path and not environ.get(name):
             environ[name] = _read(name, Path(path))
+    redact.learn(_secrets(settings, environ))
 
 
-def _variables(settings: tuple[type[BaseSettings], ...]) -> Iterator[str]:
+def _variables(settings: tuple[type[BaseSettings], ...]) -> Iterator[tuple[str, FieldInfo]]:
     for cls in settings:
         prefix = cls.model_config.get("env_prefix", "")
         for name, field in cls.model_fields.items():
             alias = field.validation_alias
             if isinstance(alias, AliasChoices):
-                yield from (choice for choice in alias.choices if isinstance(choice, str))
+                for choice in alias.choices:
+                    if isinstance(choice, str):
+                        yield choice, field
             else:
-                yield (alias if isinstance(alias, str) else prefix + name).upper()
+                yield (alias if isinstance(alias, str) else prefix + name).upper(), field
+
+
+def _secrets(
+    settings: tuple[type[BaseSettings], ...], environ: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the values that nobody may see.
+
+    What stands in the source as a default, or is a user's name as well (as for development), is
+    no secret: masking it would garble sentences and hide nothing.
+    """
+    secret: set[str] = set()
+    public: set[str] = set()
+    for name, field in _variables(settings):
+        (secret if _is_secret(field.annotation) else public).add(environ.get(name, ""))
+        default = field.default
+        public.add(default.get_secret_value() if isinstance(default, SecretStr) else str(default))
+    return frozenset(secret - public)
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or SecretStr in get_args(annotation)
 
 
 def _read(name: str, path: Path) -> str:

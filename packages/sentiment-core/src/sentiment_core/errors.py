@@ -28,12 +28,18 @@ alone, so that they survive pickling between processes.
 
 from typing import ClassVar
 
+from sentiment_core.redaction import redact
+
 
 class SentimentError(Exception):
     """Base of every error this project raises on purpose."""
 
     code: ClassVar[str] = "error"
     """Stable name for scripts, logs and API answers."""
+
+    def __str__(self) -> str:
+        """Return the message without secrets, wherever it goes from here."""
+        return redact(super().__str__())
 
 
 class InvalidError(SentimentError):

@@ -44,16 +44,18 @@ def show(
     """Print secrets in plain text: to whoever runs this, and into whatever records it."""
     from sentiment_cli.deployment.secret_files import read_secrets
     from sentiment_core.errors import NotFoundError
+    from sentiment_core.redaction import redact
 
     values = read_secrets(folder)
     if name is not None:
         if name.upper() not in values:
             raise NotFoundError(f"There is no secret {name}: there are {', '.join(values)}.")
         values = {name.upper(): values[name.upper()]}
-    if as_json:
-        print_json(values)
-    elif name is not None:
-        typer.echo(values[name.upper()])
-    else:
-        for variable, value in values.items():
-            typer.echo(f"{variable}={value}")
+    with redact.lifted():
+        if as_json:
+            print_json(values)
+        elif name is not None:
+            typer.echo(values[name.upper()])
+        else:
+            for variable, value in values.items():
+                typer.echo(f"{variable}={value}")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from sentiment_core.errors import BlankTextError, InputError, SentimentError
+from sentiment_core.redaction import redact
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -92,7 +93,7 @@ def problem_response(
         title=status.phrase,
         status=status,
         code=code,
-        detail=detail,
+        detail=redact(detail),
         request_id=getattr(request.state, "request_id", None),
         errors=errors,
     )

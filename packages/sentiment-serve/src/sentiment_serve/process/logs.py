@@ -8,6 +8,8 @@ from typing import Any, Final
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from sentiment_core.redaction import redact_output
+
 _NAMES: Final = {
     "asctime": "time",
     "levelname": "level",
@@ -42,6 +44,7 @@ class EventFormatter(JsonFormatter):
 
 def configure_logging() -> None:
     """Send all logs of this process to standard output; only entry points call it."""
+    redact_output()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(EventFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

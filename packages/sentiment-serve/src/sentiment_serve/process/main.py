@@ -7,6 +7,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from sentiment_core.errors import DeniedError, SettingsError
+from sentiment_core.redaction import redact_output
 from sentiment_serve.api_keys import SCOPES, new_key, read_keys
 from sentiment_serve.process.run_folder import run_folder
 from sentiment_serve.settings import ServeSettings, check_log_address, load_settings
@@ -18,6 +19,7 @@ def main() -> None:
     if arguments.command == "new-key":
         _print_new_key(arguments)
         return
+    redact_output()
     try:
         settings, stores = load_settings()
         check_log_address(settings, stores)

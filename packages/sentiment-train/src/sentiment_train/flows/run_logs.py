@@ -7,7 +7,14 @@ from typing import Final
 
 from prefect.logging.handlers import APILogHandler
 
+from sentiment_core.redaction import redact
+
 _LOGGERS: Final = ("sentiment_core", "sentiment_train")
+
+
+class _RedactedHandler(APILogHandler):
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 @contextmanager
@@ -17,7 +24,7 @@ def sent_to_prefect() -> Iterator[None]:
     PREFECT_LOGGING_EXTRA_LOGGERS would do the same, but it is read when Prefect is first imported,
     which in a worker's process is before any code of ours: each deployment would have to name it.
     """
-    handler = APILogHandler()
+    handler = _RedactedHandler()
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -23,6 +23,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from sentiment_core.errors import ConflictError
 from sentiment_core.model_package import write_package
 from sentiment_core.params import Params
+from sentiment_core.redaction import redact
 from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.data.checks import DataReport
@@ -219,7 +220,8 @@ def _describe(model: TrainedModel, settings: TrainSettings) -> dict[str, str]:
         json.dumps(model.params.flat(), sort_keys=True).encode()
     ).hexdigest()
     tags[SCORER_DIGEST_TAG] = model.scorer.digest
-    return tags | code_tags(settings)
+    # An origin may be an address with a user in it.
+    return {name: redact(value) for name, value in (tags | code_tags(settings)).items()}
 
 
 def code_tags(settings: TrainSettings) -> dict[str, str]:

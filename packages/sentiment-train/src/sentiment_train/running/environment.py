@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sentiment_core.environment import load_environment
 from sentiment_core.errors import SettingsError
+from sentiment_core.redaction import redact_output
 from sentiment_core.store_settings import StoreSettings
 from sentiment_train.settings import TrainSettings
 
@@ -49,6 +50,7 @@ def configure_runtime(env_file: Path = Path(".env"), *, needs_home: bool = True)
         If the file of a variable cannot be read, or if the folder of the state is needed and
         cannot be made.
     """
+    redact_output()
     load_environment(TrainSettings, StoreSettings, env_file=env_file, environ=os.environ)
     # It asks for pip in the environment, which uv leaves out on purpose.
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
