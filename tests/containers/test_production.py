@@ -237,10 +237,38 @@ with ThreadPoolExecutor(64) as pool:
 """
 
 
-def test_each_server_has_its_own_rights(production, client):
-    def python(service, code):
-        return production.run("exec", "-T", service, "python", "-c", code).stdout
+def python(production, service, code):
+    return production.run("exec", "-T", service, "python", "-c", code).stdout
 
+
+def test_what_was_deleted_in_mlflow_goes_for_good(production):
+    delete_a_run = """
+from sentiment_train.running.environment import configure_runtime
+configure_runtime()
+import mlflow
+mlflow.set_experiment('short-lived')
+with mlflow.start_run() as run:
+    mlflow.log_text('x', 'x.txt')
+mlflow.delete_run(run.info.run_id)
+print(run.info.run_id)
+"""
+    run_id = python(production, "training", delete_a_run).split()[-1]
+    files = f"""
+import boto3, os
+client = boto3.client('s3', endpoint_url=os.environ['MLFLOW_S3_ENDPOINT_URL'],
+                      aws_access_key_id=os.environ['AWS_ACCESS_KEY_ID'],
+                      aws_secret_access_key=open(os.environ['AWS_SECRET_ACCESS_KEY_FILE']).read())
+found = client.list_objects_v2(Bucket='mlflow-artifacts').get('Contents', [])
+print(len([item for item in found if {run_id!r} in item['Key']]))
+"""
+    assert python(production, "mlflow", files).split() == ["1"]
+    purge = ("exec", "-T", "-e", "RETENTION_DAYS=0", "mlflow", "purge")
+    assert run_id in production.run(*purge).stdout
+    assert python(production, "mlflow", files).split() == ["0"]
+    assert run_id not in production.run(*purge).stdout
+
+
+def test_each_server_has_its_own_rights(production, client):
     database = """
 import os, psycopg2
 password = open('/run/secrets/mlflow_db_password').read()
@@ -254,7 +282,11 @@ for other in ('prefect', 'postgres'):
     except psycopg2.OperationalError as error:
         print('permission denied' in str(error))
 """
-    assert python("mlflow", database).split("\n")[:3] == ["(False, False, False)", "True", "True"]
+    assert python(production, "mlflow", database).split("\n")[:3] == [
+        "(False, False, False)",
+        "True",
+        "True",
+    ]
 
     buckets = """
 import boto3, os
@@ -271,8 +303,8 @@ for bucket in ('mlflow-artifacts', 'models', 'data'):
     except ClientError as error:
         assert error.response['ResponseMetadata']['HTTPStatusCode'] == 403
 """
-    assert python("mlflow", buckets).split() == ["mlflow-artifacts"]
-    assert python("training", buckets).split() == ["models", "data"]
+    assert python(production, "mlflow", buckets).split() == ["mlflow-artifacts"]
+    assert python(production, "training", buckets).split() == ["models", "data"]
 
     registry = """
 import base64, json
@@ -296,7 +328,7 @@ for headers in ({'Authorization': login}, {}):
         except HTTPError as error:
             print(error.code)
 """
-    statuses = python("fastapi", registry).split()
+    statuses = python(production, "fastapi", registry).split()
     assert statuses == ["200", "403", "403", "403", "401", "401", "401", "401"]
 
 

@@ -21,6 +21,7 @@ from tests.support import BIN, ROOT, Process, free_port
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 DEAD = "127.0.0.1:9"
+USER = "me:hush-in-address"
 
 
 def secrets_of(*classes):
@@ -44,8 +45,8 @@ def environment(tmp_path):
 def test_no_command_shows_a_secret(environment, tmp_path):
     secrets = secrets_of(TrainSettings, StoreSettings, DatabaseSettings, DeploymentSecrets)
     environment |= secrets | {
-        "MLFLOW_TRACKING_URI": f"http://me:hush-in-address@{DEAD}",
-        "PREFECT_API_URL": f"http://me:hush-in-address@{DEAD}/api",
+        "MLFLOW_TRACKING_URI": f"http://{USER}@{DEAD}",
+        "PREFECT_API_URL": f"http://{USER}@{DEAD}/api",
         "MLFLOW_S3_ENDPOINT_URL": f"http://{DEAD}", "AWS_ACCESS_KEY_ID": "a-name",
         "MODEL_EXPORT_URI": "s3://models", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "TRAIN_RETRY_DELAY_SECONDS": "[]", "AWS_MAX_ATTEMPTS": "1",
@@ -73,7 +74,7 @@ def test_no_answer_and_no_log_of_the_api_shows_a_secret(environment, tmp_path):
     environment |= secrets | {
         "PORT": str(port), "API_KEYS_FILE": str(keys), "WORKERS": "2",
         "ADMIN_TOKEN" + FILE_SUFFIX: str(token),
-        "MLFLOW_TRACKING_URI": f"http://me:hush-in-address@{DEAD}",
+        "MLFLOW_TRACKING_URI": f"http://{USER}@{DEAD}",
     }  # fmt: skip
     with ExitStack() as context:
         process = Process(

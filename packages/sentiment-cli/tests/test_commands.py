@@ -151,6 +151,23 @@ def test_a_rollback_passes_over_a_damaged_champion(trained, monkeypatch):
     assert "Passed over, as they cannot serve: version 2" in text
 
 
+def test_what_is_old_is_deleted_but_for_what_an_alias_names(trained, monkeypatch):
+    trained("train", "--samples", 100)
+    monkeypatch.setenv("RETENTION_DAYS", "1e-9")
+    monkeypatch.setenv("RETENTION_VERSIONS", "1")
+    assert trained("clean", "--yes", "--json")["versions"] == []  # rollback may return to 1
+    trained("rollback")
+    told = trained("clean", "--dry-run", "--json")
+    assert (told["versions"], told["deleted"]) == (["2"], False)
+    assert "Nobody can answer here" in trained("clean", exit_code=1).output
+    shown = trained("clean", "--yes").output
+    assert "Versions that go: 2" in shown
+    assert "They are gone." in shown
+    assert trained("clean", "--yes", "--json")["versions"] == []
+    versions = trained("list-versions", "--json")
+    assert {info["version"]: info["aliases"] for info in versions} == {"1": ["champion"], "3": []}
+
+
 @pytest.mark.parametrize("reference", ["trial", "@trial", "1"])
 def test_an_alias_is_set_to_what_another_alias_names(trained, reference):
     trained("set-alias", "--version", "1", "--alias", "trial")

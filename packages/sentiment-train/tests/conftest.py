@@ -1,3 +1,4 @@
+from itertools import count
 from pathlib import Path
 
 import mlflow
@@ -39,6 +40,30 @@ def weak_params(params) -> Params:
     return params.model_copy(update={"vectorizer": vectorizer})
 
 
+def add_version(registry, folder, weight):
+    """Log a model that knows two words in the active experiment, and register it."""
+    vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
+    scorer = LinearScorer(
+        vocabulary=vocabulary, idf=np.ones(2), coefficients=np.array([-weight, weight]),
+        intercept=0.0, max_ngram=1, sublinear_tf=True,
+    )  # fmt: skip
+    package = folder / f"model-{weight}" / "package"
+    write_package(package, scorer, metrics={}, examples=["good"], model_card="# Card\n")
+    with mlflow.start_run() as run:
+        info = mlflow.pyfunc.log_model(
+            name="model", loader_module="sentiment_core.pyfunc", data_path=str(package),
+            pip_requirements=[],
+        )  # fmt: skip
+    return registry.register(LoggedModel(run.info.run_id, info.model_uri, scorer.digest))
+
+
+@pytest.fixture
+def new_version(tmp_path):
+    """Adds a version to a registry, each with another model."""
+    weights = count(3)
+    return lambda registry: add_version(registry, tmp_path, float(next(weights)))
+
+
 @pytest.fixture(scope="session")
 def home_of_two_versions(tmp_path_factory):
     """Where `two_versions` keeps what it has made once: that takes a second."""
@@ -55,19 +80,6 @@ def two_versions(settings, tmp_path, home_of_two_versions):
     mlflow.set_experiment("small")
     registry = Registry("exported")
     for weight in (1.0, 2.0):
-        vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
-        scorer = LinearScorer(
-            vocabulary=vocabulary, idf=np.ones(2),
-            coefficients=np.array([-weight, weight]), intercept=0.0, max_ngram=1,
-            sublinear_tf=True,
-        )  # fmt: skip
-        package = tmp_path / f"model-{weight}" / "package"
-        write_package(package, scorer, metrics={}, examples=["good"], model_card="# Card\n")
-        with mlflow.start_run() as run:
-            info = mlflow.pyfunc.log_model(
-                name="model", loader_module="sentiment_core.pyfunc", data_path=str(package),
-                pip_requirements=[],
-            )  # fmt: skip
-        registry.register(LoggedModel(run.info.run_id, info.model_uri, scorer.digest))
+        add_version(registry, tmp_path, weight)
     copy_home(settings.home, home_of_two_versions)
     return registry

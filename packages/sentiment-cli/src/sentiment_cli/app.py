@@ -7,6 +7,7 @@ import typer
 
 from sentiment_cli.commands import (
     backup,
+    clean,
     data,
     doctor,
     predict,
@@ -85,6 +86,7 @@ _COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
     ("Operate", "doctor", doctor.doctor, "sentiment-cli doctor"),
     ("Operate", "init-storage", storage.init_storage, "sentiment-cli init-storage --timeout 10"),
     ("Operate", "init-registry", storage.init_registry, "sentiment-cli init-registry"),
+    ("Operate", "clean", clean.clean, "sentiment-cli clean --dry-run"),
     (
         "Operate",
         "backup-storage",

@@ -27,7 +27,7 @@ class Redactor:
     --------
     >>> redactor = Redactor()
     >>> redactor.learn(["opensesame"])
-    >>> redactor("opensesame failed at postgresql://me:other@host/db")
+    >>> redactor("opensesame failed at postgresql://me@host/db")
     '*** failed at postgresql://***@host/db'
     """
 

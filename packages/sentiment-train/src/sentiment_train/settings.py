@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import Field, NonNegativeFloat, SecretStr, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sentiment_core.registry_names import (
@@ -71,6 +71,14 @@ class TrainSettings(BaseSettings):
     promotion_wait_seconds: NonNegativeFloat = Field(
         default=PROMOTION_WAIT_SECONDS,
         description="How long a promotion, rollback, alias move or export waits for another one.",
+    )
+
+    retention_versions: PositiveInt = Field(
+        default=20, description="How many of the newest versions and runs are kept at any age."
+    )
+    retention_days: PositiveFloat = Field(
+        default=90,
+        description="Days that older ones are kept, and that deleted ones can be restored.",
     )
 
     @model_validator(mode="after")

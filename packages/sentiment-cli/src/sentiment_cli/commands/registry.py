@@ -142,7 +142,7 @@ def set_alias(
 ) -> None:
     """Make an alias name a version; `champion` only if the version's model can be served."""
     settings = _configure()
-    registry, store = open_registry(model_name, settings), _export_store(settings)
+    registry, store = open_registry(model_name, settings), export_store(settings)
     number = registry.resolve(version).version
     if alias == CHAMPION:
         registry.load(number)
@@ -159,7 +159,7 @@ def delete_alias(
 ) -> None:
     """Remove an alias; the version stays."""
     settings = _configure()
-    registry, store = open_registry(model_name, settings), _export_store(settings)
+    registry, store = open_registry(model_name, settings), export_store(settings)
     registry.delete_alias(alias)
     _keep_exported(registry, store)
     if as_json:
@@ -175,7 +175,7 @@ def rollback(model_name: ModelNameOption = None, as_json: JsonOption = False) ->
     `sentiment-cli set-alias --alias champion --version N`.
     """
     settings = _configure()
-    registry, store = open_registry(model_name, settings), _export_store(settings)
+    registry, store = open_registry(model_name, settings), export_store(settings)
     done = registry.roll_back()
     _keep_exported(registry, store)
     if as_json:
@@ -222,7 +222,7 @@ def export_champion(
         typer.echo(f"{registry.name} version {version} is exported to {target}")
 
 
-def _export_store(settings: "TrainSettings") -> "ObjectStore | None":
+def export_store(settings: "TrainSettings") -> "ObjectStore | None":
     """Open the place that follows the champion, before anything moves."""
     return _open(settings.model_export_uri) if settings.model_export_uri else None
 

@@ -46,7 +46,7 @@ def is_behind(registry: Registry, store: ObjectReader) -> bool:
     version = registry.champion()
     if version is None:
         return False
-    pointer = _read_pointer(registry, store)
+    pointer = read_pointer(registry, store)
     digest = registry.resolve(version).tags.get(SCORER_DIGEST_TAG)
     return pointer is None or (pointer.version, pointer.scorer_sha256) != (version, digest)
 
@@ -95,7 +95,7 @@ def _export_version(
     logger.info("Exported %s version %s", registry.name, version)
 
 
-def _read_pointer(registry: Registry, store: ObjectReader) -> ChampionPointer | None:
+def read_pointer(registry: Registry, store: ObjectReader) -> ChampionPointer | None:
     """Read what the store names as champion; one that makes no sense is as none."""
     try:
         return ChampionPointer.from_json(store.get(f"{registry.name}/{POINTER_FILE}"))
