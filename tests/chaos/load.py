@@ -53,12 +53,12 @@ class Operator:
     ----------
     write : callable
         Takes a number and writes something of that number; raises if it is not acknowledged.
-    read : callable
-        Takes a number and says whether what was written is there.
+    find : callable
+        Takes numbers and returns the set of those whose writing is there.
     """
 
-    def __init__(self, write, read):
-        self._write, self._read = write, read
+    def __init__(self, write, find):
+        self._write, self._find = write, find
         self._stop = threading.Event()
         self._number = 0
         self.acknowledged, self.failures = [], []
@@ -91,4 +91,4 @@ class Operator:
 
     def lost(self):
         """Count what was acknowledged and is not there."""
-        return sum(not self._read(number) for number in self.acknowledged)
+        return len(set(self.acknowledged) - self._find(self.acknowledged))

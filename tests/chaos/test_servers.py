@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import httpx
 import mlflow
@@ -48,27 +49,32 @@ def impatient():
         yield
 
 
-@pytest.fixture(scope="module")
-def run_writer(stack, impatient):
+@pytest.fixture
+def run_writer(stack, impatient, tmp_path, monkeypatch):
     """Writes parameters and artifacts of one run: through MLflow to PostgreSQL and the store."""
-    patch = pytest.MonkeyPatch()
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_S3_ENDPOINT_URL"):
-        patch.setenv(name, stack.client_environment[name])
+        monkeypatch.setenv(name, stack.client_environment[name])
     client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
-    run = client.create_run(client.create_experiment("chaos")).info.run_id
+    experiment = client.get_experiment_by_name("chaos")
+    experiment_id = experiment.experiment_id if experiment else client.create_experiment("chaos")
+    # A new one for each fault: a run with the parameters of all of them would be slow to read.
+    run = client.create_run(experiment_id).info.run_id
 
     def write(number):
         client.log_text(run, str(number), f"{number}.txt")
         client.log_param(run, f"number-{number}", number)
 
-    def read(number):
-        uri = f"runs:/{run}/{number}.txt"
-        return client.get_run(run).data.params.get(f"number-{number}") == str(
+    def find(numbers):
+        params = client.get_run(run).data.params
+        folder = mlflow.artifacts.download_artifacts(f"runs:/{run}", dst_path=str(tmp_path))
+        texts = {path.stem: path.read_text() for path in Path(folder).glob("*.txt")}
+        return {
             number
-        ) and mlflow.artifacts.load_text(uri) == str(number)
+            for number in numbers
+            if params.get(f"number-{number}") == texts.get(str(number)) == str(number)
+        }
 
-    yield write, read
-    patch.undo()
+    return write, find
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +89,11 @@ def variable_writer(stack):
         client.post(f"{url}/", json=body).raise_for_status()
         time.sleep(0.05)
 
-    def read(number):
-        return client.get(f"{url}/name/{prefix}_{number}").json().get("value") == number
+    def find(numbers):
+        answers = {number: client.get(f"{url}/name/{prefix}_{number}") for number in numbers}
+        return {number for number in numbers if answers[number].json().get("value") == number}
 
-    yield write, read
+    yield write, find
     client.close()
 
 

@@ -122,6 +122,28 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(two_versions, new_version,
     assert not clean_registry(registry, store, "small", TERMS).versions  # nothing is old yet
 
 
+def test_a_version_that_is_named_meanwhile_stays_with_its_run(
+    two_versions, new_version, monkeypatch
+):
+    mlflow.set_experiment("small")
+    registry, client = two_versions, mlflow.MlflowClient()
+    for _ in range(3):
+        new_version(registry)
+    delete = mlflow.MlflowClient.delete_model_version
+
+    def name_the_next(self, name, version):
+        client.set_registered_model_alias(name, "mine", "2")
+        delete(self, name, version)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "delete_model_version", name_the_next)
+    done = clean_registry(registry, None, "small", RetentionTerms(1, 30), now=LATER)
+    assert done.versions == ("1", "3", "4")
+    kept = registry.resolve("mine")
+    assert registry.load(kept.version)
+    assert client.get_run(kept.run_id).info.lifecycle_stage == "active"
+    assert len(done.runs) == 3
+
+
 @pytest.mark.parametrize("step", range(6))
 def test_whatever_it_stops_at_the_champion_loads_and_the_next_time_ends_it(
     two_versions, new_version, tmp_path, step

@@ -22,9 +22,9 @@ from typing import Final
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from sentiment_core.champion_pointer import POINTER_FILE
 from sentiment_core.errors import NotFoundError, RunError
 from sentiment_core.object_store import ObjectStore
+from sentiment_train.registry.authority import Held
 from sentiment_train.registry.export import read_pointer
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.registry.versions import Registry, VersionInfo
@@ -169,7 +169,9 @@ def clean_registry(
     now = now or datetime.now(UTC)
     client = MlflowClient()
     versions, exports = _clean_versions(registry, store, client, terms, now, dry_run=dry_run)
-    runs = _expired_runs(client, experiment, {info.run_id for info in versions}, terms, now)
+    # Versions that are only said to go still stand for their runs.
+    pretended = {info.run_id for info in versions} if dry_run else set()
+    runs = _expired_runs(client, experiment, pretended, terms, now)
     if not dry_run:
         for run in runs:
             _delete_run(client, run)
@@ -197,27 +199,34 @@ def _clean_versions(
         remembered = {*(held.state.history or ()), *([pointed] if pointed else [])}
         present = registry.versions()
         gone = expired_versions(present, remembered, terms, now)
+        if not dry_run:
+            gone = tuple(info for info in gone if _delete_version(registry, client, held, info))
         known = {info.version for info in present} - {info.version for info in gone}
         files = _exported_files(registry, store) if store else {}
         exports = expired_exports(files, known, pointed)
         if not dry_run:
-            for info in gone:
-                held.check()
-                _delete_version(registry, client, info)
-            for version in exports:
-                held.check()
-                for key in files[version]:
-                    store.delete(key)  # type: ignore[union-attr]
+            _delete_exports(store, held, (key for version in exports for key in files[version]))
         return gone, exports
 
 
-def _delete_version(registry: Registry, client: MlflowClient, info: VersionInfo) -> None:
+def _delete_version(
+    registry: Registry, client: MlflowClient, held: Held, info: VersionInfo
+) -> bool:
+    held.check()
     # Somebody may have named it in MLflow's own pages, which ask for no lease.
     if info.version in registry.aliases().values():
-        return
+        return False
     with suppress(NotFoundError), mapped_mlflow_errors():
         client.delete_model_version(registry.name, info.version)
     logger.info("Deleted %s version %s", registry.name, info.version)
+    return True
+
+
+def _delete_exports(store: ObjectStore | None, held: Held, keys: Iterable[str]) -> None:
+    if store is not None:
+        for key in keys:
+            held.check()
+            store.delete(key)
 
 
 def _exported_files(registry: Registry, store: ObjectStore) -> dict[str, list[str]]:
@@ -225,7 +234,7 @@ def _exported_files(registry: Registry, store: ObjectStore) -> dict[str, list[st
     prefix = f"{registry.name}/"
     for item in store.list(prefix):
         version, _, name = item.key.removeprefix(prefix).partition("/")
-        if name and version.isdecimal() and version != POINTER_FILE:
+        if name and version.isdecimal():
             found.setdefault(version, []).append(item.key)
     return found
 
@@ -234,7 +243,7 @@ def _exported_files(registry: Registry, store: ObjectStore) -> dict[str, list[st
 def _expired_runs(
     client: MlflowClient,
     experiment: str,
-    of_deleted_versions: Collection[str],
+    pretended: Collection[str],
     terms: RetentionTerms,
     now: datetime,
 ) -> list[Run]:
@@ -261,7 +270,7 @@ def _expired_runs(
         run
         for run in runs[terms.versions :]
         if run.info.start_time < terms.cutoff(now)
-        and (run.info.run_id in of_deleted_versions or not _has_versions(client, run.info.run_id))
+        and (run.info.run_id in pretended or not _has_versions(client, run.info.run_id))
     ]
 
 
