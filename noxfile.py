@@ -169,7 +169,7 @@ def install_browser(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """Kill, freeze, fill and flood what is real, for twenty minutes: nox -s chaos [-- -k soak]."""
     sync_workspace(session)
-    run(session, "pytest", "-m", "chaos", "tests/chaos", "tests/stack", "packages",
+    run(session, "pytest", "-m", "chaos", "tests/chaos", "tests/stack", "tests/serving", "packages",
         *session.posargs)  # fmt: skip
 
 

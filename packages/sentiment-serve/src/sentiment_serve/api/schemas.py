@@ -1,7 +1,7 @@
 """The shapes of requests and answers."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -22,10 +22,13 @@ def _check_review(text: str) -> str:
     return text
 
 
+# What Python takes for white space, for readers of ECMA-262, whose `\s` differs in six characters.
+_NOT_BLANK: Final = r"[^\s\u001c-\u001f\u0085]|\ufeff"
+
 Review = Annotated[
     str,
     AfterValidator(_check_review),
-    Field(json_schema_extra={"minLength": 1, "pattern": r"\S"}),
+    Field(json_schema_extra={"minLength": 1, "pattern": _NOT_BLANK}),
 ]
 """A text that holds more than white space."""
 
