@@ -87,14 +87,14 @@ def test_a_worker_trains_and_prefect_shows_how(stack):
     assert "Training completed!" in text
     assert "Status: Set as champion" in text
     assert ": Running" in text
-    runs = stack.api_post("/flow_runs/filter", sort="START_TIME_DESC", limit=1)
-    tasks = eventually(lambda: all_tasks(stack, runs[0]["id"]))
+    run_id = stack.last_training()["id"]
+    tasks = eventually(lambda: all_tasks(stack, run_id))
     assert [name.rsplit("-", 1)[0] for name in tasks] == [
         "load-data", "split-data", "train-model", "evaluate-model", "log-mlflow",
         "register-model", "promote-champion", "export-champion",
     ]  # fmt: skip
     logs = stack.api_post(
-        "/logs/filter", logs={"flow_run_id": {"any_": [runs[0]["id"]]}, "level": {"ge_": 20}}
+        "/logs/filter", logs={"flow_run_id": {"any_": [run_id]}, "level": {"ge_": 20}}
     )
     messages = "\n".join(entry["message"] for entry in logs)
     assert "Finished in state Completed" in messages
@@ -120,6 +120,19 @@ def test_the_schedule_is_there_and_switched_off(stack):
     assert schedule["schedule"]["cron"] == "0 3 * * 1"
     assert schedule["active"] is False
     assert "promote" in deployment["parameter_openapi_schema"]["properties"]
+
+
+def test_the_registry_is_cleaned_every_night(stack):
+    deployment = stack.api("/deployments/name/sentiment-retention/default")
+    assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
+    run = stack.api_post(f"/deployments/{deployment['id']}/create_flow_run")
+    ended = eventually(lambda: ended_state(stack, run["id"]), 120)
+    assert ended["type"] == "COMPLETED", ended["message"]
+
+
+def ended_state(stack, flow_run_id):
+    state = stack.api(f"/flow_runs/{flow_run_id}")["state"]
+    return state["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} and state
 
 
 def test_promotions_at_once_leave_one_champion_and_no_lease(stack, trained_model, model_name):
