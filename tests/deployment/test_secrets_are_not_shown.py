@@ -16,7 +16,7 @@ from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.api_keys import new_key
 from sentiment_serve.settings import ServeSettings
 from sentiment_train.settings import TrainSettings
-from tests.support import BIN, ROOT, Process, free_port
+from tests.support import BIN, ROOT, Process, eventually, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -86,6 +86,8 @@ def test_no_answer_and_no_log_of_the_api_shows_a_secret(environment, tmp_path):
         client = context.enter_context(
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         )
+        # What is degraded is told, with the address, once a worker has asked the registry.
+        eventually(lambda: DEAD in client.get("/readyz").text, 60)
         paths = client.get("/openapi.json").json()["paths"]
         answers = [
             client.request(method, path, content=body, headers=headers)
@@ -104,7 +106,7 @@ def test_no_answer_and_no_log_of_the_api_shows_a_secret(environment, tmp_path):
         assert not find(secrets | {"ADMIN_TOKEN": ""}, text)
 
 
-def test_every_secret_of_the_settings_is_one(environment):
+def test_every_secret_of_the_settings_is_one():
     named = [
         name
         for cls in (TrainSettings, StoreSettings, DatabaseSettings, ServeSettings)
