@@ -203,6 +203,8 @@ def export_champion(
 
     With MODEL_EXPORT_URI, trainings and changes of aliases do it by themselves.
     """
+    from sentiment_core.store_settings import StoreSettings
+    from sentiment_core.stores import open_store
     from sentiment_train.registry.export import export_champion as export
 
     settings = _configure()
@@ -210,7 +212,7 @@ def export_champion(
     if target is None:
         raise typer.BadParameter("Name a place with --to, or set MODEL_EXPORT_URI.")
     registry = open_registry(model_name, settings)
-    version = export(registry, _open(target))
+    version = export(registry, open_store(target, StoreSettings()))
     if version is None:
         raise NotReadyError(
             f"{registry.name} has no champion to export: make one with "
@@ -224,7 +226,9 @@ def export_champion(
 
 def export_store(settings: "TrainSettings") -> "ObjectStore | None":
     """Open the place that follows the champion, before anything moves."""
-    return _open(settings.model_export_uri) if settings.model_export_uri else None
+    from sentiment_train.registry.export import configured_export
+
+    return configured_export(settings)
 
 
 def _keep_exported(registry: "Registry", store: "ObjectStore | None") -> None:
@@ -232,13 +236,6 @@ def _keep_exported(registry: "Registry", store: "ObjectStore | None") -> None:
         from sentiment_train.registry.export import keep_exported
 
         keep_exported(registry, store)
-
-
-def _open(target: str) -> "ObjectStore":
-    from sentiment_core.store_settings import StoreSettings
-    from sentiment_core.stores import open_store
-
-    return open_store(target, StoreSettings())
 
 
 def _when(milliseconds: int) -> str:

@@ -2,9 +2,8 @@
 
 from prefect import flow
 
-from sentiment_core.store_settings import StoreSettings
-from sentiment_core.stores import open_store
 from sentiment_train.flows.run_logs import sent_to_prefect
+from sentiment_train.registry.export import configured_export
 from sentiment_train.registry.retention import Cleaning, clean_registry, purge, terms_of
 from sentiment_train.registry.versions import configured_registry
 from sentiment_train.running.environment import configure_runtime
@@ -25,8 +24,7 @@ def clean_old_versions() -> Cleaning:
         If the registry or the store does not answer; the next time goes on.
     """
     settings = configure_runtime()
-    export_uri = settings.model_export_uri
-    store = open_store(export_uri, StoreSettings()) if export_uri else None
+    store = configured_export(settings)
     with sent_to_prefect():
         done = clean_registry(
             configured_registry(settings),

@@ -5,12 +5,11 @@ from pathlib import Path
 from prefect import flow
 
 from sentiment_core.params import Params, load_params
-from sentiment_core.store_settings import StoreSettings
-from sentiment_core.stores import open_store
 from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries
 from sentiment_train.liveness import living_process
+from sentiment_train.registry.export import configured_export
 from sentiment_train.registry.run_log import TrainedModel
 from sentiment_train.results import TrainingResult
 from sentiment_train.running.dead_flow_runs import mark_flow_run
@@ -57,8 +56,7 @@ def train_sentiment_model(
     settings = configure_runtime()
     params = params or load_params(Path("params.yaml"))
     path = Path(data_path) if data_path else None
-    export_uri = settings.model_export_uri
-    store = open_store(export_uri, StoreSettings()) if export_uri else None
+    store = configured_export(settings)
     with sent_to_prefect(), living_process(settings.home) as process:
         mark_flow_run(process)
         data, data_report = tasks.load_data(path, params, settings)

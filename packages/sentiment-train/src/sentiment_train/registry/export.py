@@ -13,9 +13,27 @@ from sentiment_core.errors import ModelPackageError, NotFoundError, SentimentErr
 from sentiment_core.model_package import PACKAGE_FILES, load_package
 from sentiment_core.object_store import ObjectReader, ObjectStore
 from sentiment_core.registry_names import SCORER_DIGEST_TAG
+from sentiment_core.store_settings import StoreSettings
+from sentiment_core.stores import open_store
 from sentiment_train.registry.versions import Registry
+from sentiment_train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
+
+
+def configured_export(settings: TrainSettings) -> ObjectStore | None:
+    """Open the place that follows the champion; None if MODEL_EXPORT_URI names none.
+
+    Raises
+    ------
+    SentimentError
+        As `sentiment_core.stores.open_store`.
+    """
+    return (
+        open_store(settings.model_export_uri, StoreSettings())
+        if settings.model_export_uri
+        else None
+    )
 
 
 def keep_exported(registry: Registry, store: ObjectStore) -> str | None:

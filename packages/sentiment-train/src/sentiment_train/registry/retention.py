@@ -33,12 +33,6 @@ from sentiment_train.settings import TrainSettings
 logger = logging.getLogger(__name__)
 
 _PAGE: Final = 1000
-# The address may hold a password, which no command line shows.
-_PURGE: Final = """
-import os, sys
-from mlflow.cli import gc
-gc(["--backend-store-uri", os.environ["MLFLOW_TRACKING_URI"], "--older-than", sys.argv[1]])
-"""
 _DATABASES: Final = ("sqlite:", "postgresql", "mysql", "mssql")
 
 
@@ -310,7 +304,7 @@ def purge(tracking_uri: str, days: float) -> bool:
         return False
     # In a process of its own: it prints, and chooses the tracking server for its whole process.
     result = subprocess.run(  # noqa: S603 - fixed arguments
-        [sys.executable, "-c", _PURGE, f"{days * 86_400:.0f}s"],
+        [sys.executable, "-m", "mlflow", "gc", "--older-than", f"{days * 86_400:.0f}s"],
         env=os.environ | {"MLFLOW_TRACKING_URI": tracking_uri},
         capture_output=True,
         text=True,
