@@ -274,6 +274,12 @@ def images(session: nox.Session) -> None:
     session.run("python", "-m", "tools.build_images", *session.posargs)
 
 
+@nox.session(default=False)
+def base_images(session: nox.Session) -> None:
+    """Write which digests the images of others have now: releases are built from these."""
+    session.run("python", "-m", "tools.base_images", *session.posargs)
+
+
 @nox.session(default=False, venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Run a benchmark: nox -s bench -- scorer."""

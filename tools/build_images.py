@@ -1,14 +1,18 @@
 """Builds the images of a release: ``python -m tools.build_images TAG OWNER [--push]``.
 
 Both platforms, with SBOM and provenance when they are pushed; without --push they are only built.
+What they are built from has the digests of ``services/base-images.json``; what is pushed is built
+from nothing that has none.
 The tag ``edge`` stands for the newest commit: all images, named after it.
 """
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from tools.base_images import built_from, locked_digests, pinned
 from tools.release_plan import Image, image_name, plan_release
 from tools.workspace import DOCKERFILE, ReleaseError, Workspace
 
@@ -26,7 +30,13 @@ def edge_images(workspace: Workspace, revision: str, owner: str) -> tuple[Image,
 
 
 def build_command(
-    image: Image, revision: str, *, push: bool, platforms: tuple[str, ...], cache: bool = False
+    image: Image,
+    revision: str,
+    *,
+    bases: Mapping[str, str],
+    push: bool,
+    platforms: tuple[str, ...],
+    cache: bool = False,
 ) -> list[str]:
     """Return the command that builds one image.
 
@@ -36,6 +46,8 @@ def build_command(
         What to build.
     revision : str
         The commit.
+    bases : mapping of str to str
+        The digest of each image that the Dockerfile begins with.
     push : bool
         Push it, with its attestations.
     platforms : tuple of str
@@ -44,6 +56,8 @@ def build_command(
         Keep layers in the registry for the next build.
     """
     options = ["--push", "--sbom=true", "--provenance=mode=max"] if push else []
+    for base, digest in bases.items():
+        options += ["--build-context", f"{base}=docker-image://{base}@{digest}"]
     if cache:
         reference = f"type=registry,ref={image.tags[0].rpartition(':')[0]}:cache"
         options += ["--cache-from", reference, "--cache-to", f"{reference},mode=max"]
@@ -70,13 +84,21 @@ def main() -> None:
             images = edge_images(workspace, revision, arguments.owner)
         else:
             images = plan_release(workspace, arguments.tag, arguments.owner).images
+        origins = built_from(workspace)
+        locked = locked_digests(workspace)
+        bases = (
+            pinned(workspace, origins)
+            if arguments.push
+            else {base: locked[base] for base in origins if base in locked}
+        )
     except ReleaseError as error:
         sys.exit(f"Error: {error}")
     platforms = tuple(arguments.platform or PLATFORMS)
     for image in images:
         command = build_command(
-            image, revision, push=arguments.push, platforms=platforms, cache=arguments.cache
-        )
+            image, revision, bases=bases, push=arguments.push, platforms=platforms,
+            cache=arguments.cache,
+        )  # fmt: skip
         print("+", " ".join(command), flush=True)
         subprocess.run(command, check=True)
 

@@ -1,6 +1,6 @@
 """The whole set as a list: ``python -m tools.release_set OWNER FOLDER``.
 
-Writes ``release.json`` (the version of each package, the digest of each image) and
+Writes ``release.json`` (the version of each package, the digest of each image, own or not) and
 ``docker-compose.release.yml`` (production with exactly these images) into a folder. Every image
 must be in the registry: nothing is built here.
 """
@@ -14,6 +14,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tools.base_images import pinned, run_beside
 from tools.registry import ImageRegistry
 from tools.release_plan import image_name
 from tools.workspace import WHOLE_SET, ReleaseError, Workspace
@@ -36,16 +37,22 @@ class ReleaseSet:
         Version of each package.
     images : dict of str to str
         Each image's name with its digest, by its stage.
+    others : dict of str to str
+        The digest of each image of others that runs beside, by its name and tag.
     """
 
     version: str
     revision: str
     packages: dict[str, str]
     images: dict[str, str]
+    others: dict[str, str]
 
 
 def collect_release_set(
-    workspace: Workspace, owner: str, registry: ImageRegistry | None = None
+    workspace: Workspace,
+    owner: str,
+    others: dict[str, str],
+    registry: ImageRegistry | None = None,
 ) -> ReleaseSet:
     """Look the images of this checkout's versions up.
 
@@ -67,11 +74,11 @@ def collect_release_set(
                 f"{registry.host} has no {name}:{tag}: release {package} {tag} first."
             )
         images[service] = f"{registry.host}/{name}@{digest}"
-    return ReleaseSet(version, workspace.git("rev-parse", "HEAD"), packages, images)
+    return ReleaseSet(version, workspace.git("rev-parse", "HEAD"), packages, images, others)
 
 
 def pinned_compose(workspace: Workspace, release: ReleaseSet, *compose: str) -> str:
-    """Return a file to lay over the production one, which names every own image by its digest.
+    """Return a file to lay over the production one, which names every image by its digest.
 
     Parameters
     ----------
@@ -94,10 +101,12 @@ def pinned_compose(workspace: Workspace, release: ReleaseSet, *compose: str) -> 
         "services:",
     ]
     for service, settings in json.loads(result.stdout)["services"].items():
-        own = re.search(r"/sentiment-([a-z]+):", settings["image"])
-        if own:
-            image = release.images[own[1]]
-            lines += [f"  {service}:", f"    image: {image}", "    build: !reset null"]
+        image = settings["image"]
+        if own := re.search(r"/sentiment-([a-z]+):", image):
+            image, build = release.images[own[1]], ["    build: !reset null"]
+        else:
+            image, build = f"{image}@{release.others[image]}", []
+        lines += [f"  {service}:", f"    image: {image}", *build]
     return "\n".join(lines) + "\n"
 
 
@@ -108,7 +117,9 @@ def main() -> None:
     arguments = parser.parse_args()
     workspace = Workspace(Path.cwd())
     try:
-        release = collect_release_set(workspace, arguments.owner)
+        release = collect_release_set(
+            workspace, arguments.owner, pinned(workspace, run_beside(workspace))
+        )
         compose = pinned_compose(workspace, release, "docker", "compose")
     except ReleaseError as error:
         sys.exit(f"Error: {error}")

@@ -66,7 +66,7 @@ def run_writer(stack, impatient, tmp_path, monkeypatch):
 
     def find(numbers):
         params = client.get_run(run).data.params
-        folder = mlflow.artifacts.download_artifacts(f"runs:/{run}", dst_path=str(tmp_path))
+        folder = mlflow.artifacts.download_artifacts(run_id=run, dst_path=str(tmp_path))
         texts = {path.stem: path.read_text() for path in Path(folder).glob("*.txt")}
         return {
             number

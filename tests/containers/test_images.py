@@ -6,6 +6,10 @@ import subprocess
 import pytest
 
 from tests.support import ROOT
+from tests.support.image_registry import image_registry
+from tools.base_images import pinned
+from tools.build_images import build_command
+from tools.release_plan import Image
 from tools.workspace import Workspace
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
@@ -74,3 +78,29 @@ def test_the_command_line_is_a_layer_on_the_worker(images):
     assert len(commands) == len(worker) + 1
     assert run_in("train", "which", "sentiment-cli").returncode != 0
     assert run_in("cli", "sentiment-cli", "--version").stdout.startswith("sentiment-cli ")
+
+
+def test_a_release_is_built_from_the_digest_whatever_the_tag_says_by_now(docker_engine, tmp_path):
+    with image_registry(tmp_path) as registry:
+        base = f"{registry}/base:1"
+
+        def push_base(content):
+            dockerfile = f"FROM {BASE}\nRUN echo {content} > /base\n"
+            subprocess.run(["docker", "build", "-q", "-t", base, "-"], input=dockerfile, text=True,
+                           check=True, capture_output=True)  # fmt: skip
+            subprocess.run(["docker", "push", "-q", base], check=True, capture_output=True)
+
+        push_base("first")
+        bases = pinned(Workspace(tmp_path), [base])
+        push_base("second")
+        services = tmp_path / "services"
+        services.mkdir()
+        (services / "Dockerfile").write_text(f"FROM {base} AS own\n")
+        tag = f"{registry}/own:1"
+        command = build_command(Image("own", "1", (tag,)), "0" * 40, bases=bases, push=False,
+                                platforms=("linux/amd64",))  # fmt: skip
+        subprocess.run([*command, "--load"], cwd=tmp_path, check=True, capture_output=True)
+        shown = subprocess.run(["docker", "run", "--rm", tag, "cat", "/base"], check=True,
+                               capture_output=True, text=True)  # fmt: skip
+        assert shown.stdout == "first\n"
+        subprocess.run(["docker", "rmi", tag, base], check=True, capture_output=True)

@@ -182,13 +182,16 @@ def test_versions_rise():
 def test_images_of_a_commit_are_named_after_it():
     images = edge_images(HERE, "0123456789abcdef", "Acme")
     assert [image.service for image in images] == list(HERE.images)
-    command = build_command(images[0], "0123", push=True, platforms=("linux/amd64",), cache=True)
+    options = {"bases": {"python:3.12": "sha256:ab"}, "platforms": ("linux/amd64",)}
+    command = build_command(images[0], "0123", push=True, cache=True, **options)
     assert command[:3] == ["docker", "buildx", "build"]
     assert command[command.index("--target") + 1] == "serve"
     assert "ghcr.io/acme/sentiment-serve:sha-0123456" in command
     assert "type=registry,ref=ghcr.io/acme/sentiment-serve:cache" in command
     assert {"--push", "--sbom=true", "--provenance=mode=max"} <= set(command)
-    assert "--push" not in build_command(images[0], "0123", push=False, platforms=("linux/amd64",))
+    context = command[command.index("--build-context") + 1]
+    assert context == "python:3.12=docker-image://python:3.12@sha256:ab"
+    assert "--push" not in build_command(images[0], "0123", push=False, **options)
 
 
 def test_a_training_is_summarised(tmp_path):

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from tests.support import BIN, ROOT, free_port, running
+from tests.support import BIN, ROOT, free_port
+from tests.support.image_registry import image_registry, push
+from tools.base_images import LOCK, built_from, pinned, run_beside
 from tools.ci_status import CHECK, require_green
 from tools.registry import ImageRegistry
 from tools.release_plan import image_name
@@ -24,6 +27,7 @@ from tools.release_set import ASKED_FOR, collect_release_set, pinned_compose
 from tools.workspace import WHOLE_SET, ReleaseError, Workspace
 
 HERE = Workspace(ROOT)
+OTHERS = {image: f"sha256:{number:064x}" for number, image in enumerate(run_beside(HERE))}
 COMMIT = "0123456789abcdef"
 
 
@@ -108,56 +112,8 @@ def test_wheels_are_published_after_the_images_and_all_after_a_green_ci():
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
-    """Debian's docker-registry."""
-    folder = tmp_path_factory.mktemp("registry")
-    program = shutil.which("docker-registry") or unpacked(folder)
-    port = free_port()
-    (folder / "config.yml").write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'}}\nlog: {{level: error}}\n"
-    )
-    with running([program, "serve", str(folder / "config.yml")], f"http://127.0.0.1:{port}",
-                 folder / "log", ready="/v2/"):  # fmt: skip
-        yield f"127.0.0.1:{port}"
-
-
-def unpacked(folder):
-    """The program of Debian's package, without installing it."""
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        pytest.skip("no docker-registry, and no apt-get that could bring it")
-    fetched = subprocess.run(["apt-get", "-qq", "download", "docker-registry"], cwd=folder,
-                             capture_output=True, text=True, check=False)  # fmt: skip
-    packages = list(folder.glob("*.deb"))
-    if fetched.returncode or not packages:
-        pytest.skip(f"no docker-registry: {fetched.stderr.strip()}")
-    subprocess.run(["dpkg-deb", "-x", packages[0], folder / "root"], check=True)
-    return str(folder / "root/usr/bin/docker-registry")
-
-
-def push(registry, name, tag, content):
-    """Push an image of one small layer as an OCI client does; returns its digest."""
-    import hashlib
-
-    import httpx
-
-    def upload(data):
-        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-        begun = client.post(f"/v2/{name}/blobs/uploads/")
-        url = httpx.URL(begun.headers["location"]).copy_merge_params({"digest": digest})
-        assert client.put(url, content=data).status_code == 201
-        return {"digest": digest, "size": len(data)}
-
-    with httpx.Client(base_url=f"http://{registry}") as client:
-        kind = "application/vnd.oci.image."
-        manifest = json.dumps({
-            "schemaVersion": 2, "mediaType": f"{kind}manifest.v1+json",
-            "config": {"mediaType": f"{kind}config.v1+json", **upload(b"{}")},
-            "layers": [{"mediaType": f"{kind}layer.v1.tar", **upload(content)}],
-        }).encode()  # fmt: skip
-        answer = client.put(f"/v2/{name}/manifests/{tag}", content=manifest,
-                            headers={"Content-Type": f"{kind}manifest.v1+json"})  # fmt: skip
-        assert answer.status_code == 201
-        return answer.headers["docker-content-digest"]
+    with image_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 def test_the_whole_set_names_the_digests_that_are_in_the_registry(registry):
@@ -168,10 +124,10 @@ def test_the_whole_set_names_the_digests_that_are_in_the_registry(registry):
         version = HERE.version(package)
         assert asked.digest(name, version) is None
         with pytest.raises(ReleaseError, match=rf"has no {name}:{version}: release {package}"):
-            collect_release_set(HERE, "Acme", asked)
+            collect_release_set(HERE, "Acme", OTHERS, asked)
         digest = push(registry, name, version, service.encode())
         expected[service] = f"{registry}/{name}@{digest}"
-    release = collect_release_set(HERE, "Acme", ImageRegistry(registry))
+    release = collect_release_set(HERE, "Acme", OTHERS, ImageRegistry(registry))
     assert release.images == expected
     assert release.packages == {name: HERE.version(name) for name in HERE.packages}
     assert release.version == HERE.version(WHOLE_SET)
@@ -182,14 +138,13 @@ def test_the_whole_set_names_the_digests_that_are_in_the_registry(registry):
     )["services"]  # fmt: skip
     assert services["fastapi"] == {"image": expected["serve"], "build": None}
     assert services["training"]["image"] == services["init-secrets"]["image"] == expected["cli"]
-    assert set(services) == {
-        "fastapi", "training", "mlflow", "prefect-server", "backup", "init-secrets", "init-storage",
-        "init-registry",
-    }  # fmt: skip
+    for other in ("postgres", "minio", "nginx"):
+        name, digest = services[other]["image"].split("@")
+        assert digest == OTHERS[name]
 
 
 def test_the_pinned_file_is_taken_by_compose(registry, tmp_path):
-    release = collect_release_set(HERE, "Acme", ImageRegistry(registry))
+    release = collect_release_set(HERE, "Acme", OTHERS, ImageRegistry(registry))
     path = tmp_path / "docker-compose.release.yml"
     path.write_text(pinned_compose(HERE, release, str(BIN / "docker-compose")))
     values = dict.fromkeys(ASKED_FOR, "x")
@@ -200,9 +155,61 @@ def test_the_pinned_file_is_taken_by_compose(registry, tmp_path):
     )  # fmt: skip
     for name, service in json.loads(result.stdout)["services"].items():
         assert "build" not in service, name
-        assert "/sentiment-" not in service["image"] or "@sha256:" in service["image"], name
+        assert "@sha256:" in service["image"], name
 
 
 def test_a_registry_that_is_away_is_told():
     with pytest.raises(ReleaseError, match="does not answer"):
         ImageRegistry(f"127.0.0.1:{free_port()}").digest("x", "1")
+
+
+@pytest.fixture
+def origin(registry, tmp_path):
+    """A workspace that builds on an image of a registry, and that image's digest."""
+    asked = ["docker", "buildx", "version"]
+    if not shutil.which("docker") or subprocess.run(asked, capture_output=True).returncode:
+        pytest.skip("no docker command with buildx: no registry was asked for a digest")
+    image = f"{registry}/library/python:3.12"
+    workspace = Workspace(tmp_path)
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services/Dockerfile").write_text(f"FROM {image} AS build\nFROM build AS own\n")
+    for compose in ("docker-compose.yml", "docker-compose.prod.yml"):
+        (tmp_path / compose).write_text("services:\n  own:\n    image: acme/${IMAGE:-own}\n")
+    return workspace, image, push(registry, "library/python", "3.12", b"first")
+
+
+def write_lock(workspace):
+    return subprocess.run([sys.executable, "-m", "tools.base_images"], cwd=workspace.root,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+                          capture_output=True, text=True)  # fmt: skip
+
+
+def test_a_tag_that_moves_moves_no_release_until_it_is_resolved_again(origin, registry):
+    workspace, image, first = origin
+    assert built_from(workspace) == (image,)
+    assert pinned(workspace, [image]) == {image: first}
+    assert write_lock(workspace).stdout == f"{image} {first} (new)\n"
+    second = push(registry, "library/python", "3.12", b"second")
+    assert second != first
+    assert pinned(workspace, [image]) == {image: first}
+    assert write_lock(workspace).stdout == f"{image} {second} (new)\n"
+    assert pinned(workspace, [image]) == {image: second}
+    assert write_lock(workspace).stdout == f"{image} {second}\n"
+
+
+def test_a_lock_is_written_whole_or_not_at_all(origin):
+    workspace, image, first = origin
+    write_lock(workspace)
+    dockerfile = workspace.root / "services/Dockerfile"
+    dockerfile.write_text(dockerfile.read_text() + f"FROM {image}9 AS more\n")
+    result = write_lock(workspace)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: {image}9 is not resolved: ")
+    assert json.loads((workspace.root / LOCK).read_text()) == {image: first}
+
+
+def test_a_lock_names_no_image_that_is_not_used():
+    path = ROOT / LOCK
+    if not path.exists():
+        pytest.skip(f"there is no {LOCK} yet: no registry of images was reachable")
+    assert set(json.loads(path.read_text())) == {*built_from(HERE), *run_beside(HERE)}
