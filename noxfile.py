@@ -248,9 +248,9 @@ def audit(session: nox.Session) -> None:
     """List licences that are not allowed, and ask osv.dev for known holes in all that is locked."""
     sync(session, "--all-packages", "--all-extras", "--no-default-groups")
     session.install("pip-licenses==5.5.5")
-    allowed = nox.project.load_toml("pyproject.toml")["tool"]["licences"]["allowed"]
-    session.run("pip-licenses", "--partial-match", f"--allow-only={';'.join(allowed)}",
-                "--ignore-packages", *PACKAGE_NAMES, "sentiment-mlops")  # fmt: skip
+    licences = nox.project.load_toml("pyproject.toml")["tool"]["licences"]
+    session.run("pip-licenses", "--partial-match", f"--allow-only={';'.join(licences['allowed'])}",
+                "--ignore-packages", *licences["exceptions"], *PACKAGE_NAMES)  # fmt: skip
     # Every extra, group and platform.
     session.run("uv", "audit", "--locked", "--preview-features=audit-command", *session.posargs,
                 external=True)  # fmt: skip

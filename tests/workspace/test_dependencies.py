@@ -59,3 +59,11 @@ def test_no_row_comes_twice_or_leaves_a_cell_empty():
     repeated = [name for name, count in Counter(row[0] for row in rows()).items() if count > 1]
     assert repeated == []
     assert [row for row in rows() if len(row) != COLUMNS or not all(row)] == []
+
+
+def test_no_licence_is_excepted_for_what_is_not_there():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    locked = {
+        package["name"] for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    }
+    assert set(project["tool"]["licences"]["exceptions"]) <= locked

@@ -15,9 +15,10 @@ from sentiment_cli.stack.environment import (
     server_environment,
     write_store_config,
 )
+from sentiment_cli.stack.log_file import log_file
 from sentiment_cli.stack.programs import Program
 from sentiment_cli.stack.record import start_of_process, write_record
-from sentiment_cli.stack.supervisor import check_ports, log_file, procfile, start, stop
+from sentiment_cli.stack.supervisor import check_ports, procfile, start, stop
 from sentiment_core.errors import ConflictError, RunError, SettingsError
 from sentiment_train.running.ports import free_port
 

@@ -123,7 +123,7 @@ def _local_stack() -> list[CheckResult]:
     if record is None:
         return _stack_programs(settings)
     from sentiment_cli.stack.health import check_part
-    from sentiment_cli.stack.supervisor import log_file
+    from sentiment_cli.stack.log_file import log_file
 
     advice = "Unset it, or stop the stack (`sentiment-cli stack down`) to start it otherwise."
     results = [CheckResult("stack", "note", text, advice) for text in contradictions]

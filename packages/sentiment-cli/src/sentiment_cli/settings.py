@@ -39,6 +39,9 @@ class StackSettings(BaseSettings):
     s3_secret_key: SecretStr = Field(
         default=SecretStr("minioadmin"), description="Its secret; it listens on this machine only."
     )
+    log_max_bytes: int = Field(
+        default=64 << 20, ge=1 << 20, description="Bytes of the log of all parts, the old one too."
+    )
 
     @property
     def folder(self) -> Path:

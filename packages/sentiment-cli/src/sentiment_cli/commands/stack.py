@@ -198,7 +198,11 @@ def restore(
 
 
 @app.command(hidden=True, epilog="Example: sentiment-cli stack run")
-def run() -> None:
+def run(
+    to_log: Annotated[
+        bool, typer.Option("--to-log", help="Print into the stack's log instead.")
+    ] = False,
+) -> None:
     """Run everything in the foreground."""
     from sentiment_cli.stack.record import running_record
     from sentiment_cli.stack.supervisor import run
@@ -209,7 +213,7 @@ def run() -> None:
     _check_project()
     if running_record(settings):
         raise ConflictError("The stack runs already: stop it first (`sentiment-cli stack down`).")
-    raise typer.Exit(run(settings))
+    raise typer.Exit(run(settings, to_log=to_log))
 
 
 @app.command(hidden=True, epilog="Example: sentiment-cli stack wait postgres s3")

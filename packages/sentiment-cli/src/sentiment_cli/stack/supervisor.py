@@ -22,6 +22,7 @@ from sentiment_cli.stack.environment import (
     write_store_config,
 )
 from sentiment_cli.stack.health import CHECKS, check_part
+from sentiment_cli.stack.log_file import RotatingLog, log_file
 from sentiment_cli.stack.programs import Program, find_postgres, find_weed
 from sentiment_cli.stack.record import running_record, write_record
 from sentiment_core.errors import ConflictError, RunError, SentimentError, SettingsError
@@ -51,8 +52,10 @@ def find_store() -> Program:
     return find_weed(flags=(*options, *STORE_PORTS))
 
 
-def run(settings: StackSettings) -> int:
+def run(settings: StackSettings, *, to_log: bool = False) -> int:
     """Run all parts in the foreground until one of them ends or a signal comes.
+
+    What they print goes to the terminal, or to the log of the stack.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def run(settings: StackSettings) -> int:
         If they run already, or a port is taken.
     """
     with running_alone(settings):
-        return _run(settings)
+        return _run(settings, to_log=to_log)
 
 
 @contextlib.contextmanager
@@ -113,8 +116,9 @@ def supervised_environment(settings: StackSettings, store: Program) -> dict[str,
     return server_environment(settings, store) | {_SUPERVISED: str(settings.folder)}
 
 
-def _run(settings: StackSettings) -> int:
+def _run(settings: StackSettings, *, to_log: bool) -> int:
     import honcho.manager
+    import honcho.printer
 
     check_ports(settings)
     store = find_store()
@@ -123,7 +127,8 @@ def _run(settings: StackSettings) -> int:
     write_store_config(settings)
     # PostgreSQL and the store need more than honcho's five seconds for a clean end under load.
     honcho.manager.KILL_WAIT = 30
-    manager = honcho.manager.Manager()
+    output = RotatingLog(log_file(settings), settings.log_max_bytes) if to_log else sys.stdout
+    manager = honcho.manager.Manager(honcho.printer.Printer(output))
     for name, command in procfile().items():
         manager.add_process(name, command, env=environment)
     write_record(settings, host=HOST, postgres=postgres, store=store)
@@ -161,9 +166,10 @@ def _start(settings: StackSettings, on_progress: Callable[[str], None]) -> bool:
     check_ports(settings)
     find_postgres(settings.folder / DATA_FOLDER)
     find_store()
-    with log_file(settings).open("wb") as log:
+    log_file(settings).write_bytes(b"")
+    with log_file(settings).open("ab") as log:  # beside the handler that writes into it
         process = subprocess.Popen(
-            [sys.executable, "-m", "sentiment_cli", "stack", "run"],
+            [sys.executable, "-m", "sentiment_cli", "stack", "run", "--to-log"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             env=os.environ | settings.as_environment(),
         )  # fmt: skip
@@ -306,8 +312,3 @@ def check_ports(settings: StackSettings) -> None:
                     f"Port {port} of {part} is taken: stop what listens there, or set "
                     f"STACK_{part.upper()}_PORT to another."
                 ) from error
-
-
-def log_file(settings: StackSettings) -> Path:
-    """Name the log that all parts of a stack in the background write into."""
-    return settings.folder / "stack.log"
