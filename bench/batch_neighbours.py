@@ -11,9 +11,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench.load import post_requests, run_load
+from bench.load import Load, post_requests, run_load
 from bench.reviews import SHORT_TEXT, fit_on_reviews, load_reviews
 from bench.serving import export, measure, point_to, server, show
 from sentiment_serve.settings import ServeSettings
@@ -34,32 +35,35 @@ def main() -> None:
             for _ in range(PAIRS):
                 short = [{"text": SHORT_TEXT}]
                 quiet = measure(port, "/predict", short, seconds, SHORT_CONNECTIONS)
-                with batches(port, 2 * seconds):
+                with batches(port, seconds) as answered:
                     beside = measure(port, "/predict", short, seconds, SHORT_CONNECTIONS)
                 show("short text, quiet", quiet)
                 show(f"short text, beside {BATCH_CONNECTIONS} full batches", beside)
+                show("the full batches", answered[0])
                 ratios.append(beside.percentile(99) / quiet.percentile(99))
     print(f"\np99 beside full batches, of the quiet one: {statistics.median(ratios):.1f} times "
           f"(median of {PAIRS}; target < 5)")  # fmt: skip
 
 
 @contextmanager
-def batches(port: int, seconds: float) -> Iterator[None]:
-    """Send the largest batches that the API takes, from another process."""
-    sender = multiprocessing.get_context("spawn").Process(
-        target=send_batches, args=(port, seconds), daemon=True
-    )
+def batches(port: int, seconds: float) -> Iterator[list[Load]]:
+    """Send the largest batches that the API takes, from another process; yields what it saw."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    sender = context.Process(target=send_batches, args=(port, seconds, there))
     sender.start()
-    try:
-        yield
-    finally:
-        sender.terminate()
-        sender.join()
+    here.recv()  # it has begun
+    seen: list[Load] = []
+    yield seen
+    seen.append(here.recv())
+    sender.join()
 
 
-def send_batches(port: int, seconds: float) -> None:
+def send_batches(port: int, seconds: float, parent: Connection) -> None:
     requests = post_requests("/predict/batch", [{"texts": full_batch()}])
-    run_load(port, requests, connections=BATCH_CONNECTIONS, seconds=seconds)
+    parent.send("begun")
+    # As long as the short texts, with their warming up.
+    parent.send(run_load(port, requests, connections=BATCH_CONNECTIONS, seconds=seconds + 1))
 
 
 def full_batch() -> list[str]:

@@ -1,7 +1,9 @@
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 
 import pytest
@@ -120,6 +122,24 @@ async def test_a_batch_answers_in_order(start, registry):
         sentiments = [item["sentiment"] for item in answer.json()["predictions"]]
         assert sentiments == ["positive", "negative", "positive"] * 30
         assert await running.metric('sentiment_predictions_total{sentiment="negative"') == 30
+
+
+async def test_batches_take_turns_and_hold_up_no_single_text(start, registry):
+    registry.add("1")
+    async with start() as running:
+        lane_is_free = threading.Event()
+        running.state.service.batch_lane.submit(lane_is_free.wait)
+        batch = asyncio.create_task(
+            running.client.post("/predict/batch", json={"texts": ["good", "bad"]})
+        )
+        try:
+            assert (await running.predict()).status_code == 200
+            explained = await running.client.post("/explain", json={"text": "good"})
+            assert explained.status_code == 200
+            assert not batch.done()
+        finally:
+            lane_is_free.set()
+        assert len((await batch).json()["predictions"]) == 2
 
 
 async def test_an_explanation_sums_up(start, registry):

@@ -60,8 +60,8 @@ async def predict_batch(body: BatchRequest, request: Request) -> Response:
     service = state_of(request).service
     model = service.model_for(_key_of(request))
     service.check_batch(body.texts)
-    results = await asyncio.to_thread(
-        service.predict_batch, model, body.texts, request_id_of(request)
+    results = await asyncio.get_running_loop().run_in_executor(
+        service.batch_lane, service.predict_batch, model, body.texts, request_id_of(request)
     )
     return _answer(model, {"predictions": [_content(model, result) for result in results]})
 
