@@ -42,6 +42,9 @@ ALL = dict.fromkeys((
     *(f"tests({package})" for package in PACKAGES),
 ))  # fmt: skip
 
+CHAOS_IN_TWENTY_MINUTES = {"FUZZ_INPUTS": "3000", "PROMOTION_ROUNDS": "10", "BACKUP_KILLS": "3",
+                           "CHAOS_SOAK_SECONDS": "60"}  # fmt: skip
+
 
 class Timeouts(TypedDict):
     """How long a command has to end by itself."""
@@ -167,10 +170,15 @@ def install_browser(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def chaos(session: nox.Session) -> None:
-    """Kill, freeze, fill and flood what is real, for twenty minutes: nox -s chaos [-- -k soak]."""
+    """Kill, freeze, fill and flood what is real, for twenty minutes; two hours with -- --whole."""
     sync_workspace(session)
-    run(session, "pytest", "-m", "chaos", "tests/chaos", "tests/stack", "tests/serving", "packages",
-        *session.posargs)  # fmt: skip
+    rest = [argument for argument in session.posargs if argument != "--whole"]
+    if "--whole" in session.posargs:
+        run(session, "pytest", "-m", "chaos", "tests/chaos", "tests/stack", "tests/serving",
+            "packages", *rest)  # fmt: skip
+    else:
+        run(session, "pytest", "-m", "chaos", "tests/chaos", *rest,
+            **CHAOS_IN_TWENTY_MINUTES | os.environ)  # fmt: skip
 
 
 @nox.session(venv_backend="none")

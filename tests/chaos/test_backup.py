@@ -16,7 +16,7 @@ from tests.support.backup import ODD_KEYS, backup_servers, load, save
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
-KILLS = 20
+KILLS = int(os.environ.get("BACKUP_KILLS", "20"))
 KEYS = tuple(f"many/{number:03}" for number in range(60))
 SEED = 13
 
