@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 
 from sentiment_core.errors import NotFoundError, NotReadyError, ScorerError
+from sentiment_core.params import PromotionParams
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train.registry.authority import Authority, read_state
 from sentiment_train.registry.decision import Comparison, SetAlias, crown, reconcile
@@ -189,7 +190,7 @@ class SkippingClock:
 class ScoreJudge:
     """Compares by scores that are known; one that is None is that of a damaged model."""
 
-    metric = "f1"
+    rule = PromotionParams(metric="f1", min_gain=0, alpha=1, min_rows=1)
 
     def __init__(self, candidate, scores):
         self._candidate, self._scores = candidate, scores

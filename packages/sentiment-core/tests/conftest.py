@@ -31,8 +31,9 @@ def make_params():
                 "max_iter": 500,
                 "random_state": 0,
                 "naive_bayes_smoothing": 0.1,
+                "calibration_folds": 5,
             },
-            "promotion": {"metric": "f1"},
+            "promotion": {"metric": "f1", "min_gain": 0.0, "alpha": 0.05, "min_rows": 50},
         }
         for name, section in sections.items():
             values[name] = {**values[name], **section}

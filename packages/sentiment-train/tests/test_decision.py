@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentiment_core.params import PromotionParams
 from sentiment_train.registry.decision import (
     HISTORY_LENGTH,
     Comparison,
@@ -96,18 +97,31 @@ def test_the_history_has_an_end():
 
 
 @pytest.mark.parametrize(
-    ("metric", "mine", "rival", "verdict"),
+    ("metric", "mine", "rival", "min_gain", "objection", "verdict", "reason"),
     [
-        ("f1", 0.8, 0.7, "promoted"), ("f1", 0.8, 0.8, "kept"), ("f1", 0.7, 0.8, "kept"),
-        ("log_loss", 0.2, 0.3, "promoted"), ("log_loss", 0.3, 0.2, "kept"),
-        ("f1", 0.0, None, "promoted"),
+        ("f1", 0.8, 0.7, 0.0, None, "promoted", "because"),
+        ("f1", 0.8, 0.8, 0.0, None, "kept", "because"),
+        ("f1", 0.7, 0.8, 0.0, None, "kept", "because"),
+        ("log_loss", 0.2, 0.3, 0.0, None, "promoted", "because"),
+        ("log_loss", 0.3, 0.2, 0.0, None, "kept", "because"),
+        ("f1", 0.0, None, 0.0, None, "promoted", "because"),
+        ("f1", 0.75, 0.5, 0.25, None, "promoted", "because"),
+        ("f1", 0.7, 0.5, 0.25, None, "kept", "because; promotion.min_gain is 0.25"),
+        ("log_loss", 0.3, 0.4, 0.2, None, "kept", "because; promotion.min_gain is 0.2"),
+        ("f1", 0.8, 0.7, 0.0, "by chance", "kept", "because; by chance"),
+        ("f1", 0.7, 0.8, 0.0, "by chance", "kept", "because"),
+        ("f1", None, None, 0.0, "few rows", "kept", "because; few rows"),
     ],
-)  # fmt: skip
-def test_only_what_is_strictly_better_on_the_same_rows_wins(metric, mine, rival, verdict):
+)
+def test_only_what_is_better_on_the_same_rows_and_not_by_chance_wins(
+    metric, mine, rival, min_gain, objection, verdict, reason
+):
     """The figure on all rows, 0.99, does not count."""
     state = RegistryState("1", history=("1",), known=KNOWN)
-    comparison = Comparison("1", mine, rival, "because")
-    decision, actions = decide(state, "2", metric, 0.99, comparison)
-    assert (decision.verdict, decision.reason) == (verdict, "because")
+    comparison = Comparison("1", mine, rival, "because", 0.25, 400, objection)
+    rule = PromotionParams(metric=metric, min_gain=min_gain, alpha=0.05, min_rows=50)
+    decision, actions = decide(state, "2", rule, 0.99, comparison)
+    assert (decision.verdict, decision.reason) == (verdict, reason)
     assert (decision.candidate_score, decision.champion_score) == (mine, rival)
+    assert (decision.p_value, decision.n_rows) == (0.25, 400)
     assert bool(actions) == decision.promoted == (verdict == "promoted")

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
 from sentiment_core.errors import InputError, NotFoundError, NotReadyError, UnreachableError
 from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE
+from sentiment_core.params import PromotionParams
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.model.curves import HeldOutScores
@@ -29,11 +31,12 @@ from sentiment_train.registry.versions import Registry
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
 TEST = pd.DataFrame({"text": ["good"] * 40 + ["bad"] * 40, "label": [1] * 40 + [0] * 40})
+RULE = PromotionParams(metric="log_loss", min_gain=0, alpha=0.05, min_rows=40)
 
 
 def compare(registry, scorer, known=None):
     fingerprints = text_fingerprints(TEST["text"])
-    return HeldOutComparison(registry, scorer, TEST, fingerprints, "log_loss", known)
+    return HeldOutComparison(registry, scorer, TEST, fingerprints, RULE, known)
 
 
 def judge(registry, version):
@@ -274,6 +277,47 @@ def test_training_rows_that_cannot_be_read_are_not_as_unknown_ones(two_versions,
     monkeypatch.setattr("numpy.load", fail_with(errno.EMFILE))
     with pytest.raises(UnreachableError):
         again.compare("2")
+
+
+def test_too_few_rows_move_no_champion_and_it_is_said_how_many_are_missing(two_versions):
+    """A handful of reviews with inverted labels must not dethrone a good champion."""
+    two_versions.make_champion("1")
+    rule = RULE.model_copy(update={"min_rows": 50})
+    scorer = two_versions.load("2").scorer
+    fingerprints = text_fingerprints(TEST["text"])
+    few = HeldOutComparison(two_versions, scorer, TEST, fingerprints, rule)
+    decision = promote(two_versions, "2", few)
+    assert decision.verdict == "kept"
+    assert decision.reason == (
+        "version 1 and this one have 80 held-out rows (its training rows are not known) in common; "
+        "too few to tell them apart: 10 negative and 10 positive rows are missing for the 50 of "
+        "each class that promotion.min_rows asks for"
+    )
+    assert two_versions.champion() == "1"
+
+
+def test_rows_that_the_champion_was_trained_on_do_not_count(two_versions):
+    two_versions.make_champion("1")
+    np.save(files_of(two_versions, "1") / TRAINING_ROWS_FILE, text_fingerprints(TEST["text"])[:1])
+    decision = promote(two_versions, "2", judge(two_versions, "2"))
+    assert decision.verdict == "kept"
+    assert "40 positive rows are missing" in decision.reason
+    assert decision.n_rows == 40
+
+
+def test_a_gain_that_may_be_chance_does_not_count(two_versions):
+    two_versions.make_champion("1")
+    texts = pd.DataFrame({"text": ["good"] * 2 + ["bad"] * 2, "label": [1, 0, 0, 1]})
+    rule = RULE.model_copy(update={"min_rows": 2, "metric": "roc_auc"})
+    scorer = two_versions.load("2").scorer
+    fingerprints = text_fingerprints(texts["text"])
+    comparison = HeldOutComparison(two_versions, scorer, texts, fingerprints, rule).compare("1")
+    assert comparison.n_rows == 4
+    assert comparison.p_value > rule.alpha
+    assert "so much may be chance" in comparison.objection
+    clear = judge(two_versions, "2").compare("1")
+    assert clear.p_value < rule.alpha
+    assert clear.objection is None
 
 
 def test_a_model_that_was_scored_is_not_scored_again(two_versions, monkeypatch):

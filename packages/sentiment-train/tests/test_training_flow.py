@@ -424,7 +424,7 @@ def test_unknown_versions_and_aliases_are_plain_errors(train, registry):
     ("test_size", "remark"),
     [
         (0.5, "of 300 held-out rows (it was trained on the others)"),
-        (0.1, "60 held-out rows, though it was trained on"),  # too few are left for a judgement
+        (0.1, "of 60 held-out rows (it was trained on the others) in common; too few"),
     ],
 )
 def test_rows_that_the_champion_was_trained_on_do_not_count_in_silence(

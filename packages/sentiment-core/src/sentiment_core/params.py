@@ -56,12 +56,26 @@ class ModelParams(_Section):
         description="Scale each term by its naive Bayes log-count ratio, with this smoothing, "
         "before the fit (NB-LR); null: plain logistic regression.",
     )
+    calibration_folds: int | None = Field(
+        ge=2,
+        le=20,
+        description="Folds of the cross-validation that calibrates the probabilities; null: none.",
+    )
 
 
 class PromotionParams(_Section):
     """When a candidate replaces the champion."""
 
     metric: MetricName = Field(description="Figure on the held-out rows that decides.")
+    min_gain: float = Field(ge=0, description="By how much it has to be better, at least.")
+    alpha: float = Field(
+        gt=0,
+        le=1,
+        description="Largest p-value of the paired test that the gain is no chance; 1: no test.",
+    )
+    min_rows: int = Field(
+        ge=1, description="Held-out rows of each class that neither model was trained on, at least."
+    )
 
 
 class Params(_Section):

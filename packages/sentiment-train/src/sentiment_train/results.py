@@ -29,6 +29,8 @@ class Decision:
     candidate_score: float | None = None
     champion_version: str | None = None
     champion_score: float | None = None
+    p_value: float | None = None
+    n_rows: int | None = None
 
     @property
     def promoted(self) -> bool:

@@ -149,7 +149,7 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
         scorer,
         model.split.test,
         model.split.test_fingerprints,
-        model.params.promotion.metric,
+        model.params.promotion,
         known=model.scores,
     )
     return promote(registry, version, held_out)

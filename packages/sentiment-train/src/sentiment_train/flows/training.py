@@ -37,7 +37,7 @@ def train_sentiment_model(
     register_model : bool, default True
         Register the model as a new version.
     promote : bool, default False
-        Make the new version champion if it is strictly better than the current one.
+        Make the new version champion if it is better than the current one, and not by chance.
     curves_folder : str, optional
         Also write the evaluation's curves into this folder, as plain tables.
     mark_challenger : bool, default False

@@ -83,14 +83,16 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> Evaluation:
     )
 
 
-def is_better(candidate: float, champion: float, metric: MetricName) -> bool:
-    """Say whether a figure is strictly better than another on the same rows; a tie is not better.
+def is_better(candidate: float, champion: float, metric: MetricName, min_gain: float = 0.0) -> bool:
+    """Say whether a figure is better than another on the same rows; a tie is not better.
 
-    Log loss and Brier score are better when lower.
+    Log loss and Brier score are better when lower. Where `min_gain` is positive, a figure has to
+    be better by as much.
 
     Examples
     --------
     >>> is_better(0.30, 0.35, "log_loss"), is_better(0.9, 0.9, "f1")
     (True, False)
     """
-    return candidate < champion if metric in LOWER_IS_BETTER else candidate > champion
+    gain = champion - candidate if metric in LOWER_IS_BETTER else candidate - champion
+    return gain > 0 and gain >= min_gain

@@ -1,22 +1,20 @@
 """Compares a candidate with registered versions on the candidate's held-out rows."""
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sentiment_core.labels import SENTIMENTS
 from sentiment_core.model_package import load_package
-from sentiment_core.params import MetricName
+from sentiment_core.params import PromotionParams
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import evaluate
+from sentiment_train.model.significance import p_value_of_gain
 from sentiment_train.registry.decision import Comparison
 from sentiment_train.registry.mlflow_errors import PROVEN_BAD
 from sentiment_train.registry.training_rows import read_training_rows
 from sentiment_train.registry.versions import Registry
-
-_MIN_FAIR_ROWS: Final = 50
 
 
 class HeldOutComparison:
@@ -30,8 +28,8 @@ class HeldOutComparison:
         Held-out rows: columns ``text`` and ``label``.
     fingerprints : array of uint64, shape (n_reviews,)
         What `text_fingerprints` returns for these rows.
-    metric : str
-        The figure that decides which model is better.
+    rule : PromotionParams
+        What it takes to be better.
     known : HeldOutScores, optional
         What a model says of these rows; a version with its digest is not scored again.
     """
@@ -42,10 +40,10 @@ class HeldOutComparison:
         scorer: LinearScorer,
         test: pd.DataFrame,
         fingerprints: NDArray[np.uint64],
-        metric: MetricName,
+        rule: PromotionParams,
         known: HeldOutScores | None = None,
     ) -> None:
-        self.metric = metric
+        self.rule = rule
         self._registry = registry
         self._texts = test["text"].tolist()
         self._labels = test["label"].to_numpy()
@@ -56,7 +54,7 @@ class HeldOutComparison:
 
     def candidate_score(self) -> float:
         """Return the candidate's metric on all held-out rows."""
-        return self._score(self._candidate, np.ones(len(self._labels), dtype=bool))
+        return self._score(self._candidate, self._every_row())
 
     def compare(self, version: str) -> Comparison:
         """Compare the candidate with a version; one whose model is damaged or gone has no score.
@@ -78,26 +76,53 @@ class HeldOutComparison:
         except PROVEN_BAD as error:
             reason = f"version {version} cannot be read ({error})"
             return Comparison(version, self.candidate_score(), None, reason)
-        rows, remark = self._fair_rows(trained_on)
-        candidate = self._score(self._candidate, rows)
-        rival = self._score(self._probabilities(scorer), rows)
-        reason = (
-            f"{self.metric} {candidate:.4f} against {rival:.4f} of version {version} on {remark}"
-        )
-        return Comparison(version, candidate, rival, reason)
+        fair, remark = self._fair_rows(trained_on)
+        if missing := self._missing_rows(fair):
+            return Comparison(
+                version, None, None, f"version {version} and this one have {remark} in common",
+                n_rows=int(fair.sum()), objection=missing,
+            )  # fmt: skip
+        rival = self._probabilities(scorer)
+        p_value = p_value_of_gain(self._labels[fair], self._candidate[fair], rival[fair])
+        mine, its = self._score(self._candidate, fair), self._score(rival, fair)
+        return Comparison(
+            version, mine, its,
+            f"{self.rule.metric} {mine:.4f} against {its:.4f} of version {version} on {remark}",
+            p_value=p_value,
+            n_rows=int(fair.sum()),
+            objection=None if p_value <= self.rule.alpha else (
+                f"so much may be chance (p {p_value:.2f}, promotion.alpha {self.rule.alpha:g})"
+            ),
+        )  # fmt: skip
+
+    def _every_row(self) -> NDArray[np.bool_]:
+        return np.ones(len(self._labels), dtype=bool)
 
     def _fair_rows(self, trained_on: NDArray[np.uint64] | None) -> tuple[NDArray[np.bool_], str]:
-        every = np.ones(len(self._labels), dtype=bool)
+        every = self._every_row()
         if trained_on is None:
             return every, f"{len(every)} held-out rows (its training rows are not known)"
         unseen = ~np.isin(self._fingerprints, trained_on)
-        n_seen = len(every) - int(unseen.sum())
-        if not n_seen:
+        if unseen.all():
             return every, f"{len(every)} held-out rows"
-        if unseen.sum() < _MIN_FAIR_ROWS or len(np.unique(self._labels[unseen])) == 1:
-            return every, f"{len(every)} held-out rows, though it was trained on {n_seen} of them"
         return unseen, (
             f"{int(unseen.sum())} of {len(every)} held-out rows (it was trained on the others)"
+        )
+
+    def _missing_rows(self, fair: NDArray[np.bool_]) -> str | None:
+        """Say how many rows are missing for a comparison; None if there are enough."""
+        counts = np.bincount(self._labels[fair], minlength=len(SENTIMENTS))
+        least = self.rule.min_rows
+        missing = [
+            f"{least - count} {name}"
+            for name, count in zip(SENTIMENTS, counts, strict=True)
+            if count < least
+        ]
+        if not missing:
+            return None
+        return (
+            f"too few to tell them apart: {' and '.join(missing)} rows are missing for the "
+            f"{least} of each class that promotion.min_rows asks for"
         )
 
     def _probabilities(self, scorer: LinearScorer) -> NDArray[np.float64]:
@@ -106,4 +131,4 @@ class HeldOutComparison:
         return self._scored[scorer.digest]
 
     def _score(self, probabilities: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
-        return evaluate(self._labels[rows], probabilities[rows]).metrics()[self.metric]
+        return evaluate(self._labels[rows], probabilities[rows]).metrics()[self.rule.metric]

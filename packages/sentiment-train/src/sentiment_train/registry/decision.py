@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from sentiment_core.params import MetricName
+from sentiment_core.params import PromotionParams
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train.model.evaluation import is_better
 from sentiment_train.results import Decision
@@ -65,12 +65,25 @@ Actions = tuple[Action, ...]
 
 
 class Comparison(NamedTuple):
-    """A candidate and a rival on the same rows; a rival that cannot serve has no score."""
+    """A candidate and a rival on the same rows; a rival that cannot serve has no score.
+
+    Attributes
+    ----------
+    p_value : float or None
+        How probable such a gain is by chance.
+    n_rows : int or None
+        Rows that both were judged on.
+    objection : str or None
+        Why the candidate does not win, whatever its score is.
+    """
 
     version: str
-    candidate_score: float
+    candidate_score: float | None
     rival_score: float | None
     reason: str
+    p_value: float | None = None
+    n_rows: int | None = None
+    objection: str | None = None
 
 
 def after(state: RegistryState, actions: Iterable[Action]) -> RegistryState:
@@ -150,11 +163,11 @@ def _and_what_follows(state: RegistryState, actions: Actions) -> Actions:
 def decide(
     state: RegistryState,
     candidate: str,
-    metric: MetricName,
+    rule: PromotionParams,
     score: float,
     comparison: Comparison | None,
 ) -> tuple[Decision, Actions]:
-    """Decide whether a candidate becomes champion: only if it is strictly better.
+    """Decide whether a candidate becomes champion: only if it is better, and not by chance.
 
     Parameters
     ----------
@@ -162,8 +175,8 @@ def decide(
         Reconciled.
     candidate : str
         A version.
-    metric : str
-        The figure that decides.
+    rule : PromotionParams
+        The figure that decides, and by how much it has to be better.
     score : float
         The candidate's own, on all of its held-out rows.
     comparison : Comparison, optional
@@ -178,16 +191,27 @@ def decide(
     """
     if comparison is None:
         reason = "it was the champion already" if state.champion else "there was no champion"
-        return Decision("promoted", reason, metric, score), crown(state, candidate)
-    wins = comparison.rival_score is None or is_better(
-        comparison.candidate_score, comparison.rival_score, metric
-    )
+        return Decision("promoted", reason, rule.metric, score), crown(state, candidate)
+    wins, reason = _judge(comparison, rule)
     decision = Decision(
         verdict="promoted" if wins else "kept",
-        reason=comparison.reason,
-        metric=metric,
+        reason=reason,
+        metric=rule.metric,
         candidate_score=comparison.candidate_score,
         champion_version=comparison.version,
         champion_score=comparison.rival_score,
+        p_value=comparison.p_value,
+        n_rows=comparison.n_rows,
     )
     return decision, crown(state, candidate) if wins else ()
+
+
+def _judge(comparison: Comparison, rule: PromotionParams) -> tuple[bool, str]:
+    mine, rival, reason = comparison.candidate_score, comparison.rival_score, comparison.reason
+    if rival is not None and mine is not None and not is_better(mine, rival, rule.metric):
+        return False, reason
+    if comparison.objection:
+        return False, f"{reason}; {comparison.objection}"
+    if rival is None or mine is None or is_better(mine, rival, rule.metric, rule.min_gain):
+        return True, reason
+    return False, f"{reason}; promotion.min_gain is {rule.min_gain:g}"

@@ -1,6 +1,7 @@
 """Lets a candidate become champion if it is better, and records why or why not.
 
-Both models are judged on the same held-out rows of the candidate's run, by the same figure. One
+Both models are judged on the same held-out rows of the candidate's run, by the same figure, and a
+gain that may be chance does not count. One
 promotion, rollback or alias move at a time holds the lease of the registered model, so that the
 champion that a candidate was compared with is the one that it replaces.
 """
@@ -13,7 +14,7 @@ from typing import Final, Protocol
 
 from pydantic import TypeAdapter
 
-from sentiment_core.params import MetricName
+from sentiment_core.params import PromotionParams
 from sentiment_train.registry.authority import Authority
 from sentiment_train.registry.decision import Comparison, decide
 from sentiment_train.registry.versions import Registry
@@ -30,8 +31,8 @@ class Judge(Protocol):
     """What compares a candidate with the champion."""
 
     @property
-    def metric(self) -> MetricName:
-        """The figure that decides which model is better."""
+    def rule(self) -> PromotionParams:
+        """What it takes to be better."""
         ...
 
     def candidate_score(self) -> float:
@@ -44,7 +45,7 @@ class Judge(Protocol):
 
 
 def promote(registry: Registry, candidate: str, judge: Judge) -> Decision:
-    """Make a candidate champion if it is strictly better, and record the decision on its version.
+    """Make a candidate champion if it is better, and record the decision on its version.
 
     Parameters
     ----------
@@ -71,12 +72,12 @@ def promote(registry: Registry, candidate: str, judge: Judge) -> Decision:
 
 
 def promote_under_lease(authority: Authority, candidate: str, judge: Judge) -> Decision:
-    """Make a candidate champion if it is strictly better; see `promote`."""
+    """Make a candidate champion if it is better; see `promote`."""
     with authority.hold(f"promotion of version {candidate}") as held:
         champion = held.state.champion
         comparison = judge.compare(champion) if champion not in {None, candidate} else None
         decision, actions = decide(
-            held.state, candidate, judge.metric, judge.candidate_score(), comparison
+            held.state, candidate, judge.rule, judge.candidate_score(), comparison
         )
         held.execute(actions)
         return decision

@@ -1,0 +1,105 @@
+"""Simulates promotions: how many let a worse model serve, and how many miss a better one.
+
+Models of different training sizes, and many of one recipe that differ by their sample alone, meet
+in pairs on 400 held-out reviews that neither has seen. Which one is truly better is measured on
+all the other unseen reviews. Each rule asks for a better accuracy and, but for the first, for a
+p-value of at most `ALPHA`.
+
+Run: nox -s bench -- promotion [models of each size, default 4]
+"""
+
+import random
+import sys
+from collections.abc import Callable
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from bench.reviews import load_reviews
+from sentiment_core.params import load_params
+from sentiment_core.pipeline import fit_pipeline
+from sentiment_train.model.significance import p_value_of_gain
+
+TRAINING_REVIEWS, UNSEEN_REVIEWS, HELD_OUT = 15_000, 10_000, 400
+ONE_RECIPE = 1600
+SIZES = (800, 1100, 2400, 3600)
+ALPHA = 0.05
+TWO_POINTS = (0.018, 0.024)
+
+Labels = NDArray[np.int_]
+Probabilities = NDArray[np.float64]
+Rule = Callable[[Labels, Probabilities, Probabilities], bool]
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 4
+    sizes = [ONE_RECIPE] * (3 * count) + [size for size in SIZES for _ in range(count)]
+    texts, labels = load_reviews()
+    unseen, truth = texts[-UNSEEN_REVIEWS:], np.array(labels[-UNSEEN_REVIEWS:])
+    params = load_params(Path("params.yaml"))
+    draw = random.Random(0)
+    models = []
+    for size in sizes:
+        rows = draw.sample(range(TRAINING_REVIEWS), size)
+        pipeline = fit_pipeline(params, [texts[i] for i in rows], [labels[i] for i in rows])
+        models.append(pipeline.predict_proba(unseen)[:, 1])
+    print(f"{'':36}{'worse, of all':>15}{'of one recipe':>15}{'2 points seen':>15}")
+    for name, rule in RULES.items():
+        show(name, *simulate(rule, models, sizes, truth))
+    print(f"{'target':36}{'≤ 10 %':>15}{'':>15}{'≥ 80 %':>15}")
+
+
+def simulate(
+    rule: Rule, models: list[Probabilities], sizes: list[int], truth: Labels
+) -> tuple[float, float, float]:
+    """Return the shares of worse ones among the promoted, and of models 2 points better seen."""
+    right = np.array([(model >= 0.5) == truth for model in models])
+    promoted: list[tuple[bool, bool]] = []  # worse, of one recipe
+    seen: list[bool] = []
+    for start in range(0, len(truth), HELD_OUT):
+        held_out = np.arange(start, start + HELD_OUT)
+        accuracy = np.delete(right, held_out, axis=1).mean(axis=1)
+        for mine, rival in permutations(range(len(models)), 2):
+            gain = accuracy[mine] - accuracy[rival]
+            wins = rule(truth[held_out], models[mine][held_out], models[rival][held_out])
+            if wins:
+                promoted.append((gain < 0, sizes[mine] == sizes[rival] == ONE_RECIPE))
+            if TWO_POINTS[0] <= gain <= TWO_POINTS[1]:
+                seen.append(wins)
+    worse, one_recipe = np.array(promoted).T
+    return float(worse.mean()), float(worse[one_recipe].mean()), float(np.mean(seen))
+
+
+def any_gain(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
+    return bool(((mine >= 0.5) == labels).sum() > ((rival >= 0.5) == labels).sum())
+
+
+def mcnemar(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
+    is_right, its_right = (mine >= 0.5) == labels, (rival >= 0.5) == labels
+    only_mine, only_its = int((is_right & ~its_right).sum()), int((its_right & ~is_right).sum())
+    if only_mine <= only_its:
+        return False
+    test = binomtest(only_mine, only_mine + only_its, alternative="greater")
+    return bool(test.pvalue <= ALPHA)
+
+
+def log_loss(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
+    return any_gain(labels, mine, rival) and p_value_of_gain(labels, mine, rival) <= ALPHA
+
+
+RULES: dict[str, Rule] = {
+    "any gain": any_gain,
+    "McNemar's test": mcnemar,
+    "paired t-test of the log losses": log_loss,
+}
+
+
+def show(name: str, *shares: float) -> None:
+    print(f"{name:36}" + "".join(f"{share:>15.1%}" for share in shares))
+
+
+if __name__ == "__main__":
+    main()
