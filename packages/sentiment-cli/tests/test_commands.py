@@ -72,7 +72,8 @@ def test_train_without_promotion_or_registration_says_so(cli):
     again = cli("train", "--samples", 200, "--champion", "--json")
     assert again["decision"]["verdict"] == "promoted"
     result = cli("train", "--samples", 200, "--champion")
-    assert "Not promoted (current champion is better or equal: f1 " in result.stdout
+    assert "Not promoted (the champion stays: version 3 and this one have 40 held" in result.stdout
+    assert "too few to tell them apart: 30 negative and 30 positive rows" in result.stdout
 
 
 def test_versions_are_listed_and_shown(trained, monkeypatch):
@@ -105,6 +106,35 @@ def test_versions_are_compared(trained):
     assert "accuracy" in text
     assert "not comparable" in text
     assert "not comparable" not in trained("compare", "2", "champion").stdout
+
+
+def test_versions_are_judged_on_reviews_of_ones_own(trained, tmp_path):
+    trained("prepare-data", "--samples", 300, "--seed", 7, "--output", "mine.csv")
+    plain = trained("evaluate", "--data", "mine.csv", "--json")
+    assert (plain["version"], plain["n_rows"], plain["n_positive"]) == ("2", 300, 150)
+    assert plain["against"] is None
+    for figure in plain["figures"].values():
+        assert figure["low"] <= figure["value"] <= figure["high"]
+    assert sum(part["n_rows"] for part in plain["slices"]) == 300
+    assert [answer["label"] != answer["predicted"] for answer in plain["worst"]] == [True] * 5
+
+    weak = trained("evaluate", "--data", "mine.csv", "--model", "previous", "--against", "champion")
+    assert "sentiment-classifier on 300 reviews (150 positive)" in weak.stdout
+    assert "More than 2" in weak.stdout
+    assert "p 1.0000: so probable is" in weak.stdout
+    assert "because of" in weak.stdout
+    strong = trained("evaluate", "--data", "mine.csv", "--against", "previous", "--json")
+    assert strong["against"]["version"] == "1"
+    assert strong["against"]["p_value"] < 0.01
+    assert strong["against"]["differences"]["accuracy"]["value"] > 0
+
+
+def test_reviews_of_the_training_are_named_and_can_be_left_out(trained):
+    result = trained("evaluate", "--data", "weak.csv", "--model", "1", "--worst", 0)
+    assert "Note: version 1 was trained on 160 of these 200 reviews." in result.stderr
+    assert "on 200 reviews" in result.stdout
+    unseen = trained("evaluate", "--data", "weak.csv", "--model", "1", "--unseen", "--json")
+    assert unseen["n_rows"] == 40
 
 
 def test_aliases_move_and_go(trained):

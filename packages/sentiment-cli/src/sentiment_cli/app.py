@@ -10,6 +10,7 @@ from sentiment_cli.commands import (
     clean,
     data,
     doctor,
+    evaluate,
     predict,
     registry,
     reproduce,
@@ -63,6 +64,12 @@ _COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
     ("Models", "model-info", registry.model_info, "sentiment-cli model-info champion"),
     ("Models", "list-versions", registry.list_versions, "sentiment-cli list-versions --json"),
     ("Models", "compare", registry.compare, "sentiment-cli compare champion 7"),
+    (
+        "Models",
+        "evaluate",
+        evaluate.evaluate,
+        "sentiment-cli evaluate --data mine.csv --model challenger --against champion",
+    ),
     ("Models", "reproduce", reproduce.reproduce, "sentiment-cli reproduce 7 --verify"),
     (
         "Models",

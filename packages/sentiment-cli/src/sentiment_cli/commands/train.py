@@ -221,4 +221,4 @@ def _status(result: "TrainingResult", *, champion: bool) -> str:
     if result.decision.promoted:
         return f"Set as champion ({result.decision.reason})"
     marked = "; it is the challenger now" if result.challenger else ""
-    return f"Not promoted (current champion is better or equal: {result.decision.reason}){marked}"
+    return f"Not promoted (the champion stays: {result.decision.reason}){marked}"

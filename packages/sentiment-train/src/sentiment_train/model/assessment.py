@@ -1,0 +1,158 @@
+"""A model judged on labelled reviews that it need not have been trained on."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentiment_core.cleaning import tokenize
+from sentiment_core.labels import DECISION_THRESHOLD, SENTIMENTS, Sentiment, classify
+from sentiment_core.scorer import LinearScorer, TermContribution
+from sentiment_train.model.bootstrap import (
+    Interval,
+    figures_with_intervals,
+    gains_with_intervals,
+)
+from sentiment_train.model.significance import log_losses, p_value_of_gain
+
+_TERMS: Final = 5
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some of the reviews."""
+
+    name: str
+    n_rows: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A review whose label is another than the model's, which was sure of it."""
+
+    row: int
+    text: str
+    label: Sentiment
+    predicted: Sentiment
+    confidence: float
+    terms: list[TermContribution]
+    """Those that speak loudest for the wrong label."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much a model exceeds another on the same reviews."""
+
+    version: str
+    differences: dict[str, Interval]
+    p_value: float
+    """That of `p_value_of_gain`."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a model is worth on these reviews."""
+
+    version: str
+    n_rows: int
+    n_positive: int
+    figures: dict[str, Interval]
+    low_information: int
+    """Reviews of which the model knows no term."""
+    slices: list[Slice]
+    worst: list[WrongAnswer]
+    against: Gain | None
+
+
+def assess(
+    version: str,
+    scorer: LinearScorer,
+    texts: list[str],
+    labels: NDArray[np.int_],
+    *,
+    against: tuple[str, LinearScorer] | None = None,
+    n_worst: int = 5,
+) -> Assessment:
+    """Judge a model, alone or beside another one.
+
+    Parameters
+    ----------
+    version : str
+        The model's name in the result.
+    texts : list of str, length n_reviews
+        Raw reviews.
+    labels : array of int, shape (n_reviews,)
+        0 or 1; both occur.
+    against : (str, LinearScorer), optional
+        Another version, on the same reviews.
+    n_worst : int
+        How many wrong answers to take apart, the surest first.
+    """
+    positive, known = scorer.score_batch(texts)
+    return Assessment(
+        version=version,
+        n_rows=len(labels),
+        n_positive=int(labels.sum()),
+        figures=figures_with_intervals(labels, positive),
+        low_information=int((~known).sum()),
+        slices=_by_length(texts, (positive >= DECISION_THRESHOLD) == labels),
+        worst=_worst(scorer, texts, labels, positive, n_worst),
+        against=_gain(*against, texts, labels, positive) if against else None,
+    )
+
+
+def _gain(
+    version: str,
+    scorer: LinearScorer,
+    texts: list[str],
+    labels: NDArray[np.int_],
+    positive: NDArray[np.float64],
+) -> Gain:
+    rival, _ = scorer.score_batch(texts)
+    return Gain(
+        version,
+        gains_with_intervals(labels, positive, rival),
+        p_value_of_gain(labels, positive, rival),
+    )
+
+
+def _by_length(texts: list[str], right: NDArray[np.bool_]) -> list[Slice]:
+    """Cut the reviews into thirds by their number of words."""
+    lengths = np.array([len(tokenize(text)) for text in texts])
+    limits = np.unique(np.quantile(lengths, [1 / 3, 2 / 3], method="lower"))
+    third = np.searchsorted(limits, lengths)
+    slices = []
+    for number in np.unique(third):
+        rows = third == number
+        name = f"{lengths[rows].min()} to {lengths[rows].max()} words"
+        slices.append(Slice(name, int(rows.sum()), float(right[rows].mean())))
+    return slices
+
+
+def _worst(
+    scorer: LinearScorer,
+    texts: list[str],
+    labels: NDArray[np.int_],
+    positive: NDArray[np.float64],
+    count: int,
+) -> list[WrongAnswer]:
+    wrong = np.flatnonzero((positive >= DECISION_THRESHOLD) != labels)
+    losses = log_losses(labels[wrong], positive[wrong])
+    answers = []
+    for row in wrong[np.argsort(-losses, kind="stable")][:count].tolist():
+        predicted, confidence = classify(float(positive[row]))
+        sign = 1 if predicted == SENTIMENTS[1] else -1
+        terms = [term for term in scorer.explain(texts[row]).terms if sign * term.contribution > 0]
+        answers.append(
+            WrongAnswer(
+                row + 1,
+                texts[row],
+                SENTIMENTS[labels[row]],
+                predicted,
+                confidence,
+                terms[:_TERMS],
+            )
+        )
+    return answers
