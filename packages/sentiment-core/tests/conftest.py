@@ -31,7 +31,7 @@ def make_params():
                 "max_iter": 500,
                 "random_state": 0,
                 "naive_bayes_smoothing": 0.1,
-                "calibration_folds": 5,
+                "calibration_folds": None,
             },
             "promotion": {"metric": "f1", "min_gain": 0.0, "alpha": 0.05, "min_rows": 50},
         }
