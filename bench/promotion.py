@@ -3,7 +3,7 @@
 Models of different training sizes, and many of one recipe that differ by their sample alone, meet
 in pairs on 400 held-out reviews that neither has seen. Which one is truly better is measured on
 all the other unseen reviews. Each rule asks for a better accuracy and, but for the first, for a
-p-value of at most `ALPHA`.
+p-value of at most ``promotion.alpha``.
 
 Run: nox -s bench -- promotion [models of each size, default 4]
 """
@@ -11,6 +11,7 @@ Run: nox -s bench -- promotion [models of each size, default 4]
 import random
 import sys
 from collections.abc import Callable
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from sentiment_train.model.significance import p_value_of_gain
 TRAINING_REVIEWS, UNSEEN_REVIEWS, HELD_OUT = 15_000, 10_000, 400
 ONE_RECIPE = 1600
 SIZES = (800, 1100, 2400, 3600)
-ALPHA = 0.05
+PARAMS = Path("params.yaml")
 TWO_POINTS = (0.018, 0.024)
 
 Labels = NDArray[np.int_]
@@ -39,7 +40,7 @@ def main() -> None:
     sizes = [ONE_RECIPE] * (3 * count) + [size for size in SIZES for _ in range(count)]
     texts, labels = load_reviews()
     unseen, truth = texts[-UNSEEN_REVIEWS:], np.array(labels[-UNSEEN_REVIEWS:])
-    params = load_params(Path("params.yaml"))
+    params = load_params(PARAMS)
     draw = random.Random(0)
     models = []
     for size in sizes:
@@ -83,11 +84,16 @@ def mcnemar(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
     if only_mine <= only_its:
         return False
     test = binomtest(only_mine, only_mine + only_its, alternative="greater")
-    return bool(test.pvalue <= ALPHA)
+    return bool(test.pvalue <= alpha())
 
 
 def log_loss(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
-    return any_gain(labels, mine, rival) and p_value_of_gain(labels, mine, rival) <= ALPHA
+    return any_gain(labels, mine, rival) and p_value_of_gain(labels, mine, rival) <= alpha()
+
+
+@cache
+def alpha() -> float:
+    return load_params(PARAMS).promotion.alpha
 
 
 RULES: dict[str, Rule] = {
