@@ -13,15 +13,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.reviews import load_reviews
+from bench.reviews import UNSEEN_REVIEWS, draw_rows, fit_on_rows, load_reviews
 from sentiment_core.params import load_params
-from sentiment_core.pipeline import fit_pipeline
+from sentiment_train.model.bootstrap import figures_with_intervals
 
-TRAINING_REVIEWS, UNSEEN_REVIEWS = 15_000, 10_000
 SIZES = (400, 1600, 12_000)
-BINS = 15
 
 
 def main() -> None:
@@ -32,31 +29,24 @@ def main() -> None:
     draw = random.Random(0)
     print(f"{'reviews':>8}{'calibrated':>12}{'accuracy':>10}{'error':>8}{'seconds':>9}")
     for size in SIZES:
-        samples = [draw.sample(range(TRAINING_REVIEWS), size) for _ in range(count)]
+        samples = [draw_rows(draw, size) for _ in range(count)]
         for folds in (None, params.model.calibration_folds):
             model = params.model.model_copy(update={"calibration_folds": folds})
             results = []
             for rows in samples:
                 start = time.perf_counter()
-                pipeline = fit_pipeline(
-                    params.model_copy(update={"model": model}),
-                    [texts[i] for i in rows],
-                    [labels[i] for i in rows],
+                pipeline = fit_on_rows(
+                    params.model_copy(update={"model": model}), texts, labels, rows
                 )
                 seconds = time.perf_counter() - start
                 positive = pipeline.predict_proba(unseen)[:, 1]
-                accuracy = float(((positive >= 0.5) == truth).mean())
-                results.append((accuracy, calibration_error(truth, positive), seconds))
+                figures = figures_with_intervals(truth, positive, resamples=1)
+                results.append(
+                    (figures["accuracy"].value, figures["calibration_error"].value, seconds)
+                )
             accuracy, error, seconds = (statistics.mean(x) for x in zip(*results, strict=True))
             name = "yes" if folds else "no"
             print(f"{size:>8}{name:>12}{accuracy:>10.4f}{error:>8.4f}{seconds:>9.1f}")
-
-
-def calibration_error(labels: NDArray[np.int_], positive: NDArray[np.float64]) -> float:
-    """Average the distance of share and probability over equally wide bins, by their rows."""
-    bins = np.minimum((positive * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, labels - positive, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Run: nox -s bench -- promotion [models of each size, default 4]
 import random
 import sys
 from collections.abc import Callable
-from functools import cache
 from itertools import permutations
 from pathlib import Path
 
@@ -19,20 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from bench.reviews import load_reviews
+from bench.reviews import UNSEEN_REVIEWS, draw_rows, fit_on_rows, load_reviews
 from sentiment_core.params import load_params
-from sentiment_core.pipeline import fit_pipeline
 from sentiment_train.model.significance import p_value_of_gain
 
-TRAINING_REVIEWS, UNSEEN_REVIEWS, HELD_OUT = 15_000, 10_000, 400
+HELD_OUT = 400
 ONE_RECIPE = 1600
 SIZES = (800, 1100, 2400, 3600)
-PARAMS = Path("params.yaml")
 TWO_POINTS = (0.018, 0.024)
 
 Labels = NDArray[np.int_]
 Probabilities = NDArray[np.float64]
-Rule = Callable[[Labels, Probabilities, Probabilities], bool]
+PValue = Callable[[Labels, Probabilities, Probabilities], float]
 
 
 def main() -> None:
@@ -40,21 +37,24 @@ def main() -> None:
     sizes = [ONE_RECIPE] * (3 * count) + [size for size in SIZES for _ in range(count)]
     texts, labels = load_reviews()
     unseen, truth = texts[-UNSEEN_REVIEWS:], np.array(labels[-UNSEEN_REVIEWS:])
-    params = load_params(PARAMS)
+    params = load_params(Path("params.yaml"))
     draw = random.Random(0)
     models = []
     for size in sizes:
-        rows = draw.sample(range(TRAINING_REVIEWS), size)
-        pipeline = fit_pipeline(params, [texts[i] for i in rows], [labels[i] for i in rows])
+        pipeline = fit_on_rows(params, texts, labels, draw_rows(draw, size))
         models.append(pipeline.predict_proba(unseen)[:, 1])
     print(f"{'':36}{'worse, of all':>15}{'of one recipe':>15}{'2 points seen':>15}")
-    for name, rule in RULES.items():
-        show(name, *simulate(rule, models, sizes, truth))
+    for name, p_value in RULES.items():
+        show(name, *simulate(p_value, params.promotion.alpha, models, sizes, truth))
     print(f"{'target':36}{'≤ 10 %':>15}{'':>15}{'≥ 80 %':>15}")
 
 
 def simulate(
-    rule: Rule, models: list[Probabilities], sizes: list[int], truth: Labels
+    p_value: PValue,
+    alpha: float,
+    models: list[Probabilities],
+    sizes: list[int],
+    truth: Labels,
 ) -> tuple[float, float, float]:
     """Return the shares of worse ones among the promoted, and of models 2 points better seen."""
     right = np.array([(model >= 0.5) == truth for model in models])
@@ -65,7 +65,9 @@ def simulate(
         accuracy = np.delete(right, held_out, axis=1).mean(axis=1)
         for mine, rival in permutations(range(len(models)), 2):
             gain = accuracy[mine] - accuracy[rival]
-            wins = rule(truth[held_out], models[mine][held_out], models[rival][held_out])
+            on_rows = truth[held_out], models[mine][held_out], models[rival][held_out]
+            is_better = right[mine, held_out].sum() > right[rival, held_out].sum()
+            wins = bool(is_better and p_value(*on_rows) <= alpha)
             if wins:
                 promoted.append((gain < 0, sizes[mine] == sizes[rival] == ONE_RECIPE))
             if TWO_POINTS[0] <= gain <= TWO_POINTS[1]:
@@ -74,32 +76,20 @@ def simulate(
     return float(worse.mean()), float(worse[one_recipe].mean()), float(np.mean(seen))
 
 
-def any_gain(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
-    return bool(((mine >= 0.5) == labels).sum() > ((rival >= 0.5) == labels).sum())
+def any_gain(_labels: Labels, _mine: Probabilities, _rival: Probabilities) -> float:
+    return 0.0
 
 
-def mcnemar(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
+def mcnemar(labels: Labels, mine: Probabilities, rival: Probabilities) -> float:
     is_right, its_right = (mine >= 0.5) == labels, (rival >= 0.5) == labels
     only_mine, only_its = int((is_right & ~its_right).sum()), int((its_right & ~is_right).sum())
-    if only_mine <= only_its:
-        return False
-    test = binomtest(only_mine, only_mine + only_its, alternative="greater")
-    return bool(test.pvalue <= alpha())
+    return float(binomtest(only_mine, only_mine + only_its, alternative="greater").pvalue)
 
 
-def log_loss(labels: Labels, mine: Probabilities, rival: Probabilities) -> bool:
-    return any_gain(labels, mine, rival) and p_value_of_gain(labels, mine, rival) <= alpha()
-
-
-@cache
-def alpha() -> float:
-    return load_params(PARAMS).promotion.alpha
-
-
-RULES: dict[str, Rule] = {
+RULES: dict[str, PValue] = {
     "any gain": any_gain,
     "McNemar's test": mcnemar,
-    "paired t-test of the log losses": log_loss,
+    "paired t-test of the log losses": p_value_of_gain,
 }
 
 

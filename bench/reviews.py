@@ -2,16 +2,19 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
-from sentiment_core.params import load_params
+from sentiment_core.params import Params, load_params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_train.data.sources.package import PackageSource
 
 TRAINING_REVIEWS = 2000
+TRAINING_POOL, UNSEEN_REVIEWS = 15_000, 10_000
+"""The first reviews, which many models are drawn from, and the last ones, which none has seen."""
+
 SHORT_TEXT = "This movie is amazing!"
 
 
@@ -28,6 +31,18 @@ def fit_on_reviews() -> Pipeline:
     texts, labels = load_reviews()
     params = load_params(Path("params.yaml"))
     return fit_pipeline(params, texts[:TRAINING_REVIEWS], labels[:TRAINING_REVIEWS])
+
+
+def draw_rows(draw: random.Random, size: int) -> list[int]:
+    """Draw some of the reviews that models are fitted on, by their places."""
+    return draw.sample(range(TRAINING_POOL), size)
+
+
+def fit_on_rows(
+    params: Params, texts: Sequence[str], labels: Sequence[int], rows: Sequence[int]
+) -> Pipeline:
+    """Fit the pipeline on some of the reviews."""
+    return fit_pipeline(params, [texts[row] for row in rows], [labels[row] for row in rows])
 
 
 def best_seconds(function: Callable[[], object], *, repeats: int) -> float:

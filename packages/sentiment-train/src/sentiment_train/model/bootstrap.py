@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment_core.labels import DECISION_THRESHOLD
+from sentiment_train.model.significance import log_losses
 
 CALIBRATION_BINS: Final = 15
 RESAMPLES: Final = 1000
@@ -123,8 +124,7 @@ def _figures(sample: _Resample, probabilities: Floats) -> dict[str, Floats]:
     right = weights[:, is_positive == decided].sum(axis=1)
     # Those without a single positive answer have a precision and an F1 of 0, as in scikit-learn.
     answered = np.maximum(true_positives + false_positives, 1.0)
-    of_truth = np.where(is_positive, probabilities, 1.0 - probabilities)
-    losses = -np.log(np.maximum(of_truth, np.finfo(float).eps))
+    losses = log_losses(labels, probabilities, floor=float(np.finfo(float).eps))  # scikit-learn's
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gaps = np.zeros((len(labels), CALIBRATION_BINS))
     gaps[np.arange(len(labels)), bins] = labels - probabilities

@@ -9,7 +9,12 @@ _SMALLEST_PROBABILITY: Final = 1e-6
 """No single review counts for more than the logarithm of this."""
 
 
-def log_losses(labels: NDArray[np.int_], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_losses(
+    labels: NDArray[np.int_],
+    probabilities: NDArray[np.float64],
+    *,
+    floor: float = _SMALLEST_PROBABILITY,
+) -> NDArray[np.float64]:
     """Compute what each prediction costs: ``-ln`` of the probability of the true class.
 
     Parameters
@@ -18,6 +23,8 @@ def log_losses(labels: NDArray[np.int_], probabilities: NDArray[np.float64]) -> 
         0 or 1.
     probabilities : array of float in [0, 1], shape (n_samples,)
         Predicted probability of class 1.
+    floor : float
+        Smallest probability of the true class that counts.
 
     Returns
     -------
@@ -25,7 +32,7 @@ def log_losses(labels: NDArray[np.int_], probabilities: NDArray[np.float64]) -> 
         In nats.
     """
     of_truth = np.where(labels == 1, probabilities, 1.0 - probabilities)
-    return -np.log(np.maximum(of_truth, _SMALLEST_PROBABILITY))
+    return -np.log(np.maximum(of_truth, floor))
 
 
 def p_value_of_gain(

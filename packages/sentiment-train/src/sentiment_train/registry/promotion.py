@@ -1,9 +1,9 @@
 """Lets a candidate become champion if it is better, and records why or why not.
 
 Both models are judged on the same held-out rows of the candidate's run, by the same figure, and a
-gain that may be chance does not count. One
-promotion, rollback or alias move at a time holds the lease of the registered model, so that the
-champion that a candidate was compared with is the one that it replaces.
+gain that may be chance does not count. One promotion, rollback or alias move at a time holds the
+lease of the registered model, so that the champion that a candidate was compared with is the one
+that it replaces.
 """
 
 import logging
