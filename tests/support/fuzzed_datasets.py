@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sentiment_core.errors import DataError
-from sentiment_train.data.dataset import COLUMNS, parse_dataset
+from sentiment_train.data.dataset import parse_dataset
 from tests.support.fuzzing import mutate_bytes
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1")
@@ -32,6 +32,6 @@ class Datasets:
 
     def feed(self, content):
         frame = parse_dataset(content, self.path)
-        assert tuple(frame.columns) == COLUMNS
+        assert tuple(frame.columns) == ("text", "label")
         assert set(frame["label"]) == {0, 1}
         assert not (frame["text"].str.strip() == "").any()

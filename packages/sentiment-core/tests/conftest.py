@@ -15,9 +15,12 @@ def make_params():
             "data": {
                 "source": "package",
                 "path": "data/reviews.csv",
+                "columns": None,
                 "samples": 200,
                 "seed": 1,
                 "test_size": 0.25,
+                "refit": False,
+                "unlabelled": None,
             },
             "vectorizer": {
                 "ngram_range": [1, 2],
@@ -33,6 +36,7 @@ def make_params():
                 "naive_bayes_smoothing": 0.1,
                 "calibration_folds": None,
             },
+            "semi_supervised": {"min_df": 1, "dimensions": 20, "share": 0.8},
             "promotion": {"metric": "f1", "min_gain": 0.0, "alpha": 0.05, "min_rows": 50},
         }
         for name, section in sections.items():

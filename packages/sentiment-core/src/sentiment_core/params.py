@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,14 +17,48 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ColumnParams(_Section):
+    """Where a table of a team's own holds texts and labels, and what its labels mean."""
+
+    text: str = Field(default="text", min_length=1, description="Column of the texts.")
+    label: str = Field(default="label", min_length=1, description="Column of the labels.")
+    negative: tuple[str, ...] = Field(
+        default=("0",), min_length=1, description="Labels that mean negative."
+    )
+    positive: tuple[str, ...] = Field(
+        default=("1",), min_length=1, description="Labels that mean positive."
+    )
+    neutral: tuple[str, ...] = Field(
+        default=(), description="Labels that mean neither; such reviews are left out."
+    )
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> Self:
+        labels = [*self.negative, *self.positive, *self.neutral]
+        if len(set(labels)) < len(labels):
+            raise ValueError("a label means one thing: it stands there twice")
+        return self
+
+
 class DataParams(_Section):
     """Where the reviews come from and how they are split."""
 
     source: SourceName = Field(description="Where `prepare-data` gets labelled reviews.")
     path: str = Field(min_length=1, description="The prepared CSV file (columns text,label).")
+    columns: ColumnParams | None = Field(
+        description="Columns and labels of your own file; null: text,label with 0 and 1."
+    )
     samples: int | None = Field(ge=20, description="Balanced sample size; null takes all reviews.")
     seed: int = Field(ge=0, description="Seed of the sample and of the split.")
     test_size: float = Field(gt=0, lt=1, description="Share of the rows held out for evaluation.")
+    refit: bool = Field(
+        description="Let what serves be fitted on all rows, after the evaluation on those held out."
+    )
+    unlabelled: str | None = Field(
+        min_length=1,
+        description="Reviews without labels to learn from too: package, stanford, or a file or "
+        "folder of texts; null: none.",
+    )
 
 
 class VectorizerParams(_Section):
@@ -63,6 +97,18 @@ class ModelParams(_Section):
     )
 
 
+class SemiSupervisedParams(_Section):
+    """How reviews without labels are learned from, if there are any (data.unlabelled)."""
+
+    min_df: int = Field(
+        ge=1, description="Drop terms that occur in fewer reviews, with and without labels."
+    )
+    dimensions: int = Field(ge=1, le=1000, description="Latent dimensions of the teacher.")
+    share: float = Field(
+        gt=0, le=1, description="Share of the unlabelled reviews to learn from, the surest first."
+    )
+
+
 class PromotionParams(_Section):
     """When a candidate replaces the champion."""
 
@@ -84,7 +130,16 @@ class Params(_Section):
     data: DataParams
     vectorizer: VectorizerParams
     model: ModelParams
+    semi_supervised: SemiSupervisedParams
     promotion: PromotionParams
+
+    @model_validator(mode="after")
+    def _check_semi_supervised(self) -> Self:
+        if self.data.unlabelled and self.model.calibration_folds is None:
+            raise ValueError(
+                "data.unlabelled needs model.calibration_folds: the folds judge what is learned"
+            )
+        return self
 
     def flat(self) -> dict[str, Any]:
         """Return dotted names and values, as logged to MLflow.
@@ -116,8 +171,31 @@ class Params(_Section):
         if samples == self.data.samples:
             return self
         path = Path(self.data.path)
-        other = {"samples": samples, "path": path.with_stem(f"{path.stem}_{samples}").as_posix()}
-        return self.model_copy(update={"data": self.data.model_copy(update=other)})
+        return self.with_data(
+            samples=samples, path=path.with_stem(f"{path.stem}_{samples}").as_posix()
+        )
+
+    def with_data(self, **values: object) -> Self:
+        """Replace parameters of the data.
+
+        Parameters
+        ----------
+        **values : object
+            By their names.
+
+        Returns
+        -------
+        Params
+            Validated.
+
+        Raises
+        ------
+        ParamsError
+            As `parse_params`.
+        """
+        sections = self.model_dump()
+        sections["data"] |= values
+        return cast("Self", parse_params(sections))
 
 
 def parse_params(values: object) -> Params:

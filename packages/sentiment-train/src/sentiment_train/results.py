@@ -40,7 +40,19 @@ class Decision:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The outcome of one training run; `challenger` if it marked its version so."""
+    """The outcome of one training run.
+
+    Attributes
+    ----------
+    metrics : dict
+        On the held-out rows, of a model that has not seen them.
+    model_digest : str
+        Of what serves.
+    challenger : bool
+        Whether it marked its version so.
+    unlabelled : str or None
+        What reviews without labels were worth, if there were any.
+    """
 
     run_id: str
     metrics: dict[MetricName, float]
@@ -48,3 +60,4 @@ class TrainingResult:
     model_version: str | None
     decision: Decision | None
     challenger: bool = False
+    unlabelled: str | None = None

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from sentiment_cli.options import DEFAULT_PARAMS, JsonOption, ParamsOption
+from sentiment_cli.options import (
+    DEFAULT_PARAMS,
+    JsonOption,
+    LabelColumnOption,
+    NegativeOption,
+    NeutralOption,
+    ParamsOption,
+    PositiveOption,
+    TextColumnOption,
+    read_columns,
+)
 from sentiment_cli.output import print_json
 
 Source = Literal["package", "stanford", "hub", "csv"]
@@ -21,7 +31,10 @@ def prepare_data(
         ),
     ] = None,
     input_path: Annotated[
-        Path | None, typer.Option("--input", help="Your own file (columns text,label), for csv.")
+        Path | None,
+        typer.Option(
+            "--input", help="Your own file, for csv: CSV, JSON lines (.jsonl), .parquet or .xlsx."
+        ),
     ] = None,
     samples: Annotated[
         int | None, typer.Option(min=20, help="Balanced sample size. (default: data.samples)")
@@ -39,6 +52,11 @@ def prepare_data(
             help="Replace the file also if it is your own, or was edited since it was made.",
         ),
     ] = False,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
+    positive: PositiveOption = None,
+    negative: NegativeOption = None,
+    neutral: NeutralOption = None,
     params_path: ParamsOption = DEFAULT_PARAMS,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,6 +67,11 @@ def prepare_data(
     A file that is what was asked for is kept; one that was made otherwise is made again.
 
     A file of your own, or one that was edited, is replaced only with --force.
+
+    [bold]Example[/]
+
+    sentiment-cli prepare-data --input mine.csv --text-column review --label-column stars
+    --negative 1,2 --neutral 3 --positive 4,5
     """
     from sentiment_cli.settings import configure
     from sentiment_core.params import load_params
@@ -62,8 +85,17 @@ def prepare_data(
     settings = configure()
     params = load_params(params_path).data
     target = output or Path(params.path)
+    columns = read_columns(
+        params.columns, text=text_column, label=label_column, positive=positive,
+        negative=negative, neutral=neutral,
+    )  # fmt: skip
     outcome = ensure_dataset(
-        find_source(source or params.source, cache=settings.download_cache, csv_path=input_path),
+        find_source(
+            source or params.source,
+            cache=settings.download_cache,
+            csv_path=input_path,
+            columns=columns,
+        ),
         target,
         samples=samples or params.samples,
         seed=params.seed if seed is None else seed,

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from sentiment_cli.commands.registry import open_registry
-from sentiment_cli.options import JsonOption, ModelNameOption
+from sentiment_cli.options import (
+    JsonOption,
+    LabelColumnOption,
+    ModelNameOption,
+    NegativeOption,
+    NeutralOption,
+    PositiveOption,
+    TextColumnOption,
+    read_columns,
+)
 from sentiment_cli.output import print_json, print_table
 from sentiment_core.errors import InputError
 from sentiment_core.labels import SENTIMENTS
@@ -24,7 +33,9 @@ _SHOWN_CHARACTERS: Final = 100
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option("--data", help="CSV file with the columns text,label.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="Your own file: CSV, .jsonl, .parquet or .xlsx.")
+    ],
     model: Annotated[str, typer.Option(help="Version or alias.")] = CHAMPION,
     against: Annotated[
         str | None,
@@ -36,6 +47,11 @@ def evaluate(
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Leave out reviews that a version was trained on.")
     ] = False,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
+    positive: PositiveOption = None,
+    negative: NegativeOption = None,
+    neutral: NeutralOption = None,
     model_name: ModelNameOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,8 +73,12 @@ def evaluate(
     from sentiment_train.data.dataset import load_dataset, text_fingerprints
     from sentiment_train.model.assessment import assess
 
+    columns = read_columns(
+        None, text=text_column, label=label_column, positive=positive, negative=negative,
+        neutral=neutral,
+    )  # fmt: skip
     with progress("Reading the reviews"):
-        frame = load_dataset(data)
+        frame = load_dataset(data, columns)
         fingerprints = text_fingerprints(frame["text"])
     registry = open_registry(model_name)
     references = [model, *([against] if against else [])]
@@ -96,7 +116,7 @@ def _fetch(registry: "Registry", version: str) -> "tuple[LinearScorer, NDArray[n
     import numpy as np
 
     from sentiment_core.model_package import load_package
-    from sentiment_train.registry.training_rows import read_training_rows
+    from sentiment_train.registry.judged_model import read_training_rows
 
     with registry.package(version) as folder:
         scorer, rows = load_package(folder).scorer, read_training_rows(folder)

@@ -1,6 +1,7 @@
 """`train` and `quickstart`: the training flow from the command line."""
 
 import json
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment_cli.interruption import interruption
-from sentiment_cli.options import DEFAULT_PARAMS, JsonOption, ParamsOption
+from sentiment_cli.options import (
+    DEFAULT_PARAMS,
+    JsonOption,
+    LabelColumnOption,
+    NegativeOption,
+    NeutralOption,
+    ParamsOption,
+    PositiveOption,
+    TextColumnOption,
+    read_columns,
+)
 from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
 from sentiment_cli.training_watch import TrainingWatch
@@ -37,10 +48,22 @@ def train(
     data_path: Annotated[
         Path | None,
         typer.Option(
-            help="CSV file (columns text,label), taken as it is. (default: data.path, made if it "
-            "is missing or was made with other parameters)"
+            help="Your own file (CSV, .jsonl, .parquet, .xlsx), taken as it is. (default: "
+            "data.path, made if it is missing or was made with other parameters)"
         ),
     ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn from reviews without labels too, if that is better on the held-out rows: "
+            "package, stanford, or a file or folder of texts. (default: data.unlabelled)"
+        ),
+    ] = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
+    positive: PositiveOption = None,
+    negative: NegativeOption = None,
+    neutral: NeutralOption = None,
     params_path: ParamsOption = DEFAULT_PARAMS,
     samples: Annotated[
         int | None, typer.Option(min=20, help="Train on a balanced sample of this size instead.")
@@ -71,9 +94,15 @@ def train(
         raise typer.BadParameter("--remote leaves the curves in MLflow: drop --output-plots.")
     if samples and data_path:
         raise typer.BadParameter("--samples makes a data file of its own: drop --data-path.")
+    columns = {
+        "text": text_column, "label": label_column, "positive": positive, "negative": negative,
+        "neutral": neutral,
+    }  # fmt: skip
     result = run_training(
         params_path,
         data_path=data_path,
+        unlabelled=unlabelled,
+        columns=columns,
         samples=samples,
         register=not no_register,
         promote=champion,
@@ -105,6 +134,8 @@ def run_training(
     params_path: Path,
     *,
     data_path: Path | None = None,
+    unlabelled: str | None = None,
+    columns: Mapping[str, str | None] | None = None,
     samples: int | None = None,
     register: bool = True,
     promote: bool = False,
@@ -119,6 +150,10 @@ def run_training(
     ----------
     data_path : Path or None
         Data file; None takes that of the parameters.
+    unlabelled : str or None
+        Reviews without labels; None takes those of the parameters.
+    columns : mapping, optional
+        What options say of the columns of the data file.
     samples : int or None
         Size of a sample to train on instead.
     plots : Path or None
@@ -134,6 +169,7 @@ def run_training(
     params = load_params(params_path)
     if samples:
         params = params.with_samples(samples)
+    params = _with_options(params, unlabelled, columns)
     request = TrainingRequest(
         params=params,
         data_path=data_path,
@@ -150,6 +186,16 @@ def run_training(
     if remote:
         return _train_remotely(settings, request)
     return _train_here(settings, request)
+
+
+def _with_options(
+    params: "Params", unlabelled: str | None, columns: Mapping[str, str | None] | None
+) -> "Params":
+    given: dict[str, object] = {"unlabelled": unlabelled} if unlabelled else {}
+    if columns and any(columns.values()):
+        read = read_columns(params.data.columns, **columns)
+        given["columns"] = read.model_dump() if read else None
+    return params.with_data(**given) if given else params
 
 
 def _train_here(settings: "TrainSettings", request: "TrainingRequest") -> "TrainingResult":
@@ -187,13 +233,15 @@ def _train_remotely(settings: "TrainSettings", request: "TrainingRequest") -> "T
 
 
 def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | None) -> None:
-    from sentiment_train.data.dataset import load_dataset
-    from sentiment_train.data.training_data import provide_data_file
+    from sentiment_train.data.training_data import provide_data_file, read_training_data
+    from sentiment_train.data.unlabelled import refuse_missing
 
     def print_note(note: str) -> None:
         typer.echo(f"Note: {note}", err=True)
 
-    load_dataset(provide_data_file(params, data_path, settings, print_note))
+    if params.data.unlabelled:
+        refuse_missing(params.data.unlabelled)
+    read_training_data(provide_data_file(params, data_path, settings, print_note), params)
 
 
 def _print_result(result: "TrainingResult", *, champion: bool) -> None:
@@ -202,6 +250,8 @@ def _print_result(result: "TrainingResult", *, champion: bool) -> None:
     typer.echo(f"MLflow run ID: {result.run_id}")
     if result.model_version:
         typer.echo(f"Registered model version: {result.model_version}")
+    if result.unlabelled:
+        typer.echo(f"{result.unlabelled[0].upper()}{result.unlabelled[1:]}")
     typer.echo(f"{_RULE}\nTraining completed!\n{_RULE}")
     typer.echo(f"Run ID: {result.run_id}\nMetrics:")
     for name, value in result.metrics.items():

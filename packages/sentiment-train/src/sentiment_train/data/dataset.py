@@ -1,8 +1,6 @@
-"""Labelled reviews in a CSV file: reading, checking, fingerprinting."""
+"""Labelled reviews in a file: reading, checking, fingerprinting."""
 
-import codecs
 import hashlib
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -13,23 +11,24 @@ from numpy.typing import NDArray
 
 from sentiment_core.cleaning import clean_text
 from sentiment_core.errors import DataError
-from sentiment_train.data.csv_advice import advise
-from sentiment_train.data.csv_strings import read_strings
+from sentiment_core.labels import SENTIMENTS
+from sentiment_core.params import ColumnParams
+from sentiment_train.data.column_advice import advise
+from sentiment_train.data.tables import read_table
 
-COLUMNS: Final = ("text", "label")
 _ROWS_SHOWN: Final = 5
-_ZIP_SIGNATURE: Final = b"PK\x03\x04"
-_QUOTE: Final = "Write a text with commas, quotes or line breaks in double quotes."
 
 
-def load_dataset(path: Path) -> pd.DataFrame:
-    """Read and check a CSV file of labelled reviews.
+def load_dataset(path: Path, columns: ColumnParams | None = None) -> pd.DataFrame:
+    """Read and check a file of labelled reviews.
 
     Parameters
     ----------
     path : Path
-        UTF-8 CSV file with the columns ``text`` and ``label`` (0 negative, 1 positive). Other
-        columns are ignored.
+        A file that `sentiment_train.data.tables.read_table` reads.
+    columns : ColumnParams, optional
+        Where texts and labels are; none takes ``text`` and ``label`` (0 negative, 1 positive).
+        Other columns are ignored.
 
     Returns
     -------
@@ -39,10 +38,10 @@ def load_dataset(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file is missing, empty, not UTF-8, not CSV, lacks a column, or if rows have other
+        If the file is missing, empty, cannot be read, lacks a column, or if rows have other
         labels, blank texts or only one class. Row 1 is the first review below the header.
     """
-    return parse_dataset(read_data_file(path), path)
+    return parse_dataset(read_data_file(path), path, columns)
 
 
 def read_data_file(path: Path) -> bytes:
@@ -58,43 +57,58 @@ def read_data_file(path: Path) -> bytes:
         raise DataError(f"Cannot read the data file {path}: {error.strerror}.") from error
 
 
-def parse_dataset(content: bytes, path: Path) -> pd.DataFrame:
+def parse_dataset(content: bytes, path: Path, columns: ColumnParams | None = None) -> pd.DataFrame:
     """Check the content of a data file that was read already, as `load_dataset` does.
 
     `path` is the name of the file in messages.
     """
-    text = _decode(path, content)
+    columns = columns or ColumnParams()
     try:
-        return _check(path, _read_csv(path, text))
+        frame = read_table(content, path, columns.text, columns.label)
+        return _check(path, frame, columns)
     except DataError as error:
-        advice = advise(path, text)
+        advice = advise(path, content)
         if advice is None:
             raise
         raise DataError(f"{error} {advice}") from error
 
 
-def _check(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
-    missing = [column for column in COLUMNS if column not in frame.columns]
+def _check(path: Path, frame: pd.DataFrame, columns: ColumnParams) -> pd.DataFrame:
+    missing = [name for name in (columns.text, columns.label) if name not in frame.columns]
     if missing:
         raise DataError(
-            f"{path} lacks the column {' and '.join(missing)}: the header must name text and label,"
-            f" but it names {', '.join(map(str, frame.columns))}."
+            f"{path} lacks the column {' and '.join(missing)}: the header must name {columns.text} "
+            f"and {columns.label}, but it names {', '.join(map(str, frame.columns))}."
         )
     if frame.empty:
         raise DataError(
-            f"{path} has a header but no reviews: add rows with a text and a label of 0 or 1."
+            f"{path} has a header but no reviews: add rows with a {columns.text} and a label of "
+            f"{_either(columns)}."
         )
-    labels = frame["label"].str.strip()
-    wrong = ~labels.isin(["0", "1"])
-    _refuse_rows(path, wrong, "a label other than 0 or 1", "Correct them", labels)
-    _refuse_rows(path, frame["text"].str.strip() == "", "a blank text", "Fill or delete them")
-    result = pd.DataFrame({"text": frame["text"], "label": labels.astype("int64")})
-    if result["label"].nunique() == 1:
+    labels = frame[columns.label].str.strip()
+    known = [*columns.negative, *columns.positive, *columns.neutral]
+    wrong = ~labels.isin(known)
+    _refuse_rows(path, wrong, f"a label other than {_either(columns)}", "Correct them", labels)
+    judged = ~labels.isin(columns.neutral)
+    blank = judged & (frame[columns.text].str.strip() == "")
+    _refuse_rows(path, blank, "a blank text", "Fill or delete them")
+    result = pd.DataFrame(
+        {
+            "text": frame[columns.text][judged],
+            "label": labels[judged].isin(columns.positive).astype("int64"),
+        }
+    ).reset_index(drop=True)
+    if result["label"].nunique() < len(SENTIMENTS):
+        only = " and ".join(labels[judged].unique()) or "none that is not neutral"
         raise DataError(
-            f"{path} has only the label {result['label'].iloc[0]}: training needs reviews of both "
-            "classes (0 and 1)."
+            f"{path} has only the label {only}: training needs reviews of both classes "
+            f"({_either(columns, 'and')})."
         )
     return result
+
+
+def _either(columns: ColumnParams, word: str = "or") -> str:
+    return f" {word} ".join(", ".join(names) for names in (columns.negative, columns.positive))
 
 
 def text_fingerprints(texts: Iterable[str]) -> NDArray[np.uint64]:
@@ -109,36 +123,6 @@ def text_fingerprints(texts: Iterable[str]) -> NDArray[np.uint64]:
         hashlib.sha256(clean_text(text).encode("utf-8")).digest()[:8] for text in texts
     )
     return np.frombuffer(digests, dtype="<u8")
-
-
-def _decode(path: Path, content: bytes) -> str:
-    if not content.strip():
-        raise DataError(
-            f"{path} is empty: write a header that names text and label, and one review a row."
-        )
-    if content.startswith(_ZIP_SIGNATURE):
-        raise DataError(
-            f"{path} is a spreadsheet or an archive, not CSV: save it as CSV UTF-8, or unpack it."
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        seems = "UTF-16" if utf16 else "WINDOWS-1252"
-        line = content[: error.start].count(b"\n") + 1
-        target = path.with_stem(f"{path.stem}_utf8")
-        raise DataError(
-            f"{path} is not UTF-8: line {line} has the byte 0x{content[error.start]:02x}. Save the "
-            f"file as UTF-8; if it is {seems}: "
-            f"iconv -f {seems} -t UTF-8 {shlex.quote(str(path))} > {shlex.quote(str(target))}"
-        ) from error
-
-
-def _read_csv(path: Path, content: str) -> pd.DataFrame:
-    try:
-        return read_strings(content)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path} is not valid CSV: {str(error).strip()}. {_QUOTE}") from error
 
 
 def _refuse_rows(

@@ -85,7 +85,14 @@ def find_differences(
         differences.append(f"source {record.source}, not {source.description}")
     elif source.input_sha256 != record.input_sha256:
         differences.append(f"other content of the input than {source.description} has now")
+    elif _reading(record.source) != _reading(source.description):
+        differences.append(f"{record.source}, not {source.description}")
     return differences + sample_differences(record, samples=samples, seed=seed)
+
+
+def _reading(description: str) -> str:
+    """Return how a file was read: what its description says in parentheses."""
+    return description.partition(" (")[2]
 
 
 def sample_differences(record: PreparedData, *, samples: int | None, seed: int) -> list[str]:

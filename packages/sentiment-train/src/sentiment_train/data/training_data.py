@@ -91,7 +91,7 @@ def read_training_data(path: Path, params: Params) -> TrainingData:
     content = read_data_file(path)
     record = read_provenance(path, content)
     used = params.model_copy(update={"data": used_data_params(params.data, path, record)})
-    frame = parse_dataset(content, path)
+    frame = parse_dataset(content, path, used.data.columns)
     return TrainingData(
         path=path,
         frame=frame,
@@ -114,6 +114,8 @@ def used_data_params(data: DataParams, path: Path, record: PreparedData | None) 
         "path": path.as_posix(),
         "source": record.source_name if record and known else "csv",
         "samples": record.samples if record and known else None,
+        # A prepared file has the usual ones.
+        "columns": None if record else data.columns,
     }
     return data.model_copy(update=truth)
 

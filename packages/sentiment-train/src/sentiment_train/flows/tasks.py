@@ -5,6 +5,7 @@ cached or persisted.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -17,20 +18,24 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task
 
 from sentiment_core.errors import UnreachableError
+from sentiment_core.model_package import load_package
 from sentiment_core.object_store import ObjectStore
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.data.checks import DataReport, check_data
 from sentiment_train.data.split import Split, split_dataset
 from sentiment_train.data.training_data import TrainingData, provide_data_file, read_training_data
+from sentiment_train.data.unlabelled import UnlabelledReviews, load_unlabelled
 from sentiment_train.liveness import LivingProcess
 from sentiment_train.model.card import markdown_table, rounded
 from sentiment_train.model.curves import HeldOutScores, write_curves
 from sentiment_train.model.fitting import fit_scorer
+from sentiment_train.model.trained import JudgedModel, TrainedModel, refit
 from sentiment_train.registry.comparison import HeldOutComparison
 from sentiment_train.registry.export import keep_exported
+from sentiment_train.registry.judged_model import read_judged
 from sentiment_train.registry.promotion import promote
-from sentiment_train.registry.run_log import TrainedModel, log_training
+from sentiment_train.registry.run_log import log_training
 from sentiment_train.registry.versions import configured_registry
 from sentiment_train.results import Decision, LoggedModel
 from sentiment_train.running.steps import Step, begin
@@ -94,23 +99,62 @@ def train_model(train: pd.DataFrame, params: Params) -> LinearScorer:
 
 
 @task(name="evaluate-model", **_LOCAL)
-def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> HeldOutScores:
-    """Score the held-out rows and show the metrics on the run's page."""
+def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> JudgedModel:
+    """Score the held-out rows."""
     begin(Step.EVALUATE)
     probabilities = scorer.predict_proba(test["text"].tolist())[:, 1]
-    scores = HeldOutScores(scorer.digest, test["label"].to_numpy(), probabilities)
-    metrics = rounded(scores.evaluation)
+    judged = JudgedModel(
+        scorer, HeldOutScores(scorer.digest, test["label"].to_numpy(), probabilities)
+    )
     logger.info(
         "On %d held-out reviews: %s",
         len(test),
-        ", ".join(f"{name} {value}" for name, value in metrics.items()),
+        ", ".join(f"{name} {value}" for name, value in rounded(judged.evaluation).items()),
     )
+    return judged
+
+
+@task(name="load-unlabelled", **_LOCAL)
+def load_unlabelled_reviews(
+    source: str, data: TrainingData, settings: TrainSettings
+) -> UnlabelledReviews:
+    """Read reviews without labels, none of which is a labelled one."""
+    begin(Step.LOAD_UNLABELLED)
+    reviews = load_unlabelled(
+        source, data.fingerprints, cache=settings.download_cache, columns=data.params.data.columns
+    )
+    logger.info("%d reviews without labels from %s", len(reviews.texts), reviews.source)
+    return reviews
+
+
+@task(name="train-semi-supervised", **_LOCAL)
+def train_semi_supervised(
+    train: pd.DataFrame, unlabelled: UnlabelledReviews, params: Params
+) -> LinearScorer:
+    """Fit the estimator on labelled and unlabelled reviews."""
+    begin(Step.FIT_UNLABELLED)
+    scorer = fit_scorer(train, params, unlabelled.texts)
+    logger.info("The model has %d terms", scorer.n_terms)
+    return scorer
+
+
+@task(name="refit-model", **_LOCAL)
+def refit_model(
+    judged: JudgedModel, data: TrainingData, split: Split, unlabelled: Sequence[str]
+) -> LinearScorer:
+    """Fit the estimator that will serve, on all rows."""
+    begin(Step.REFIT)
+    return refit(judged, data.frame, split.test, data.params, unlabelled)
+
+
+@task(name="show-metrics", **_LOCAL)
+def show_metrics(judged: JudgedModel) -> None:
+    """Show the metrics on the run's page."""
     create_markdown_artifact(
         key="training-metrics",
-        markdown=markdown_table(("metric", "value"), metrics),
-        description=f"Metrics on {len(test)} held-out reviews",
+        markdown=markdown_table(("metric", "value"), rounded(judged.evaluation)),
+        description=f"Metrics on {len(judged.scores.labels)} held-out reviews",
     )
-    return scores
 
 
 @task(name="write-curves", **_LOCAL)
@@ -142,15 +186,16 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
     """Let the better model serve."""
     begin(Step.PROMOTE)
     registry = configured_registry(settings)
-    # What will serve is what the store gives back, not what is in memory.
-    scorer = registry.load(version).scorer
+    # What the store gives back counts, not what is in memory: the one serves, the other is judged.
+    with registry.package(version) as folder:
+        judged, _ = read_judged(folder, load_package(folder).scorer)
     held_out = HeldOutComparison(
         registry,
-        scorer,
+        judged,
         model.split.test,
         model.split.test_fingerprints,
         model.params.promotion,
-        known=model.scores,
+        known=model.judged.scores,
     )
     return promote(registry, version, held_out)
 

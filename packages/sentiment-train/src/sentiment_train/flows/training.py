@@ -1,19 +1,25 @@
 """The training flow, as Prefect shows and runs it."""
 
+import logging
 from pathlib import Path
 
 from prefect import flow
 
 from sentiment_core.params import Params, load_params
+from sentiment_train.data.split import Split
+from sentiment_train.data.training_data import TrainingData
 from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries
 from sentiment_train.liveness import living_process
+from sentiment_train.model.trained import JudgedModel, TrainedModel, UnlabelledTrial
 from sentiment_train.registry.export import configured_export
-from sentiment_train.registry.run_log import TrainedModel
 from sentiment_train.results import TrainingResult
 from sentiment_train.running.dead_flow_runs import mark_flow_run
 from sentiment_train.running.environment import configure_runtime
+from sentiment_train.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
 
 
 @flow(name="sentiment-training", persist_result=False)
@@ -61,11 +67,18 @@ def train_sentiment_model(
         mark_flow_run(process)
         data, data_report = tasks.load_data(path, params, settings)
         split = tasks.split_data(data, params)
-        scorer = tasks.train_model(split.train, params)
-        scores = tasks.evaluate_model(scorer, split.test)
+        judged = tasks.evaluate_model(tasks.train_model(split.train, params), split.test)
+        trial = _try_unlabelled(judged, data, split, settings)
+        if trial and trial.helps:
+            judged = trial.judged
+        tasks.show_metrics(judged)
         if curves_folder:
-            tasks.write_evaluation_curves(Path(curves_folder), scores)
-        model = TrainedModel(scorer, scores, split, data, data_report)
+            tasks.write_evaluation_curves(Path(curves_folder), judged.scores)
+        scorer = judged.scorer
+        if params.data.refit:
+            texts = trial.reviews.texts if trial and trial.helps else ()
+            scorer = tasks.refit_model(judged, data, split, texts)
+        model = TrainedModel(scorer, judged, split, data, data_report, trial)
         logged = with_retries(tasks.log_mlflow, settings)(model, settings, process)
         version = decision = None
         challenger = False
@@ -82,9 +95,24 @@ def train_sentiment_model(
                 with_retries(tasks.export_champion, settings)(store, settings)
     return TrainingResult(
         run_id=logged.run_id,
-        metrics=scores.evaluation.metrics(),
+        metrics=judged.evaluation.metrics(),
         model_digest=scorer.digest,
+        unlabelled=str(trial) if trial else None,
         model_version=version,
         decision=decision,
         challenger=challenger,
     )
+
+
+def _try_unlabelled(
+    without: JudgedModel, data: TrainingData, split: Split, settings: TrainSettings
+) -> UnlabelledTrial | None:
+    """Learn from reviews without labels too, if the parameters name some, and say what it gave."""
+    source = data.params.data.unlabelled
+    if source is None:
+        return None
+    reviews = tasks.load_unlabelled_reviews(source, data, settings)
+    scorer = tasks.train_semi_supervised(split.train, reviews, data.params)
+    trial = UnlabelledTrial(reviews, tasks.evaluate_model(scorer, split.test), without)
+    logger.info("%s", trial)
+    return trial

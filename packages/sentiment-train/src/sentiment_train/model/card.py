@@ -21,12 +21,14 @@ texts are outside of what it was evaluated on. It was made to sort opinions, not
 
 {data}
 
-Reviews are split by text, so that no held-out review was seen in training
-({train_rows} training rows, {test_rows} held-out rows).
+Reviews are split by text, so that no held-out review is a training row as well
+({train_rows} training rows, {test_rows} held-out rows).{unlabelled}
 
 ## Quality on the held-out rows
 
 {metrics}
+
+{judged}
 
 ## Parameters
 
@@ -37,6 +39,12 @@ Reviews are split by text, so that no held-out review was seen in training
 {n_terms} terms; scorer SHA-256 `{digest}`.
 """
 
+_REFITTED = """\
+These are the figures of a model that was fitted in the same way on the training rows alone. The
+model in this package was fitted on all {rows} rows afterwards, so that there are no figures of its
+own: of such a model they would be about the same or a little better."""
+_NOT_REFITTED = "The model in this package has not seen the held-out rows."
+
 
 def write_model_card(
     *,
@@ -45,6 +53,8 @@ def write_model_card(
     provenance: PreparedData | None,
     rows: tuple[int, int],
     evaluation: Evaluation,
+    refitted: bool,
+    unlabelled: str | None,
     params: Params,
     n_terms: int,
     digest: str,
@@ -59,14 +69,21 @@ def write_model_card(
         Where the reviews come from, if that is known.
     rows : (int, int)
         Training and held-out rows.
+    refitted : bool
+        Whether what serves was fitted on the held-out rows too.
+    unlabelled : str or None
+        What reviews without labels were worth, if there were any.
     digest : str
         SHA-256 of the scorer.
     """
+    judged = _REFITTED.format(rows=sum(rows)) if refitted else _NOT_REFITTED
     return _TEMPLATE.format(
         name=name,
         data=markdown_table(("file", path), describe_provenance(provenance)),
         train_rows=rows[0],
         test_rows=rows[1],
+        unlabelled=f"\n\n{unlabelled}." if unlabelled else "",
+        judged=judged,
         metrics=markdown_table(("metric", "value"), rounded(evaluation)),
         params=markdown_table(("parameter", "value"), params.flat()),
         n_terms=n_terms,

@@ -1,9 +1,13 @@
 """Compares a candidate with registered versions on the candidate's held-out rows."""
 
+import logging
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sentiment_core.errors import ScorerError
 from sentiment_core.labels import SENTIMENTS
 from sentiment_core.model_package import load_package
 from sentiment_core.params import PromotionParams
@@ -12,9 +16,11 @@ from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import evaluate
 from sentiment_train.model.significance import p_value_of_gain
 from sentiment_train.registry.decision import Comparison
+from sentiment_train.registry.judged_model import Rows, read_judged, read_training_rows
 from sentiment_train.registry.mlflow_errors import PROVEN_BAD
-from sentiment_train.registry.training_rows import read_training_rows
 from sentiment_train.registry.versions import Registry
+
+logger = logging.getLogger(__name__)
 
 
 class HeldOutComparison:
@@ -23,7 +29,7 @@ class HeldOutComparison:
     Parameters
     ----------
     scorer : LinearScorer
-        The candidate.
+        The candidate: the one that has not seen the held-out rows.
     test : DataFrame, shape (n_reviews, 2)
         Held-out rows: columns ``text`` and ``label``.
     fingerprints : array of uint64, shape (n_reviews,)
@@ -71,8 +77,7 @@ class HeldOutComparison:
     def _compare(self, version: str) -> Comparison:
         try:
             with self._registry.package(version) as folder:
-                scorer = load_package(folder).scorer
-                trained_on = read_training_rows(folder)
+                scorer, trained_on = _read_rival(folder, version)
         except PROVEN_BAD as error:
             reason = f"version {version} cannot be read ({error})"
             return Comparison(version, self.candidate_score(), None, reason)
@@ -98,7 +103,7 @@ class HeldOutComparison:
     def _every_row(self) -> NDArray[np.bool_]:
         return np.ones(len(self._labels), dtype=bool)
 
-    def _fair_rows(self, trained_on: NDArray[np.uint64] | None) -> tuple[NDArray[np.bool_], str]:
+    def _fair_rows(self, trained_on: Rows | None) -> tuple[NDArray[np.bool_], str]:
         every = self._every_row()
         if trained_on is None:
             return every, f"{len(every)} held-out rows (its training rows are not known)"
@@ -132,3 +137,13 @@ class HeldOutComparison:
 
     def _score(self, probabilities: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
         return evaluate(self._labels[rows], probabilities[rows]).metrics()[self.rule.metric]
+
+
+def _read_rival(package: Path, version: str) -> tuple[LinearScorer, Rows | None]:
+    served = load_package(package).scorer
+    try:
+        return read_judged(package, served)
+    except ScorerError as error:
+        # It serves all the same: it is judged on the rows that what serves has not seen.
+        logger.warning("The judged model of version %s is damaged: %s", version, error)
+        return served, read_training_rows(package)

@@ -8,7 +8,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -25,18 +24,13 @@ from sentiment_core.model_package import write_package
 from sentiment_core.params import Params
 from sentiment_core.redaction import redact
 from sentiment_core.registry_names import PACKAGE_DIRECTORY, SCORER_DIGEST_TAG
-from sentiment_core.scorer import LinearScorer
-from sentiment_train.data.checks import DataReport
-from sentiment_train.data.split import Split
-from sentiment_train.data.training_data import TrainingData
 from sentiment_train.liveness import LivingProcess
 from sentiment_train.model.card import write_model_card
-from sentiment_train.model.curves import HeldOutScores
-from sentiment_train.model.evaluation import Evaluation
 from sentiment_train.model.plots import draw_plots
+from sentiment_train.model.trained import TrainedModel
 from sentiment_train.registry.dead_runs import PROCESS_TAG, end_dead_mlflow_runs
+from sentiment_train.registry.judged_model import write_judged, write_training_rows
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
-from sentiment_train.registry.training_rows import write_training_rows
 from sentiment_train.results import LoggedModel
 from sentiment_train.settings import UNKNOWN_REVISION, TrainSettings
 
@@ -62,27 +56,6 @@ _EXAMPLES: Final = (
     "It starts slowly, but the ending isn't bad at all.",
 )
 _VERSIONED: Final = ("sentiment-core", "sentiment-train", "prefect", "scikit-learn")
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """Everything about a model that is worth keeping."""
-
-    scorer: LinearScorer
-    scores: HeldOutScores
-    split: Split
-    data: TrainingData
-    data_report: DataReport
-
-    @property
-    def params(self) -> Params:
-        """The experiment's choices, as they were truly used."""
-        return self.data.params
-
-    @property
-    def evaluation(self) -> Evaluation:
-        """The metrics on the held-out rows."""
-        return self.scores.evaluation
 
 
 @mapped_mlflow_errors()
@@ -135,7 +108,9 @@ def log_training(
     ):
         mlflow.set_tags(_describe(model, settings))
         mlflow.log_params(params_as_text(model.params))
-        mlflow.log_metrics({str(name): value for name, value in model.evaluation.metrics().items()})
+        mlflow.log_metrics(
+            {str(name): value for name, value in model.judged.evaluation.metrics().items()}
+        )
         _log_data(model)
         mlflow.log_text(model.data_report.to_json(), "data/report.json")
         mlflow.log_text(model.data_report.to_html(), "data/report.html")
@@ -219,6 +194,12 @@ def _describe(model: TrainedModel, settings: TrainSettings) -> dict[str, str]:
     tags["params.sha256"] = hashlib.sha256(
         json.dumps(model.params.flat(), sort_keys=True).encode()
     ).hexdigest()
+    if model.unlabelled:
+        reviews = model.unlabelled.reviews
+        tags["data.unlabelled.source"] = reviews.source
+        tags["data.unlabelled.rows"] = str(len(reviews.texts))
+        tags["data.unlabelled.sha256"] = reviews.sha256
+        tags["data.unlabelled.outcome"] = str(model.unlabelled)
     tags[SCORER_DIGEST_TAG] = model.scorer.digest
     # An origin may be an address with a user in it.
     return {name: redact(value) for name, value in (tags | code_tags(settings)).items()}
@@ -260,7 +241,7 @@ def _log_data(model: TrainedModel) -> None:
 
 def _log_plots(model: TrainedModel) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, figure in draw_plots(model.scorer, model.scores):
+        for name, figure in draw_plots(model.scorer, model.judged.scores):
             figure.savefig(Path(folder, f"{name}.png"))
         mlflow.log_artifacts(folder, "figures")
 
@@ -273,14 +254,20 @@ def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
             path=model.data.path.as_posix(),
             provenance=model.data.provenance,
             rows=(len(model.split.train), len(model.split.test)),
-            evaluation=model.evaluation,
+            evaluation=model.judged.evaluation,
+            refitted=model.is_refitted,
+            unlabelled=str(model.unlabelled) if model.unlabelled else None,
             params=model.params,
             n_terms=model.scorer.n_terms,
             digest=model.scorer.digest,
         )
-        metrics = {str(name): value for name, value in model.evaluation.metrics().items()}
+        metrics = {str(name): value for name, value in model.judged.evaluation.metrics().items()}
         write_package(package, model.scorer, metrics=metrics, examples=_EXAMPLES, model_card=card)
-        write_training_rows(package, model.split.train_fingerprints)
+        if model.is_refitted:
+            write_training_rows(package, model.data.fingerprints)
+            write_judged(package, model.judged.scorer, model.split.train_fingerprints)
+        else:
+            write_training_rows(package, model.split.train_fingerprints)
         info = mlflow.pyfunc.log_model(
             name="model",
             loader_module="sentiment_core.pyfunc",

@@ -5,7 +5,7 @@ from typing import ClassVar, Final, Protocol, Self
 
 import pandas as pd
 
-from sentiment_core.params import SourceName
+from sentiment_core.params import ColumnParams, SourceName
 
 IMDB_TRAIN_SPLIT: Final = (
     "train split of the Large Movie Review Dataset: 25,000 reviews that users of IMDb wrote "
@@ -27,7 +27,7 @@ class ReviewSource(Protocol):
     """What is known of the terms under which they may be used."""
 
     @classmethod
-    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:
+    def create(cls, *, cache: Path, csv_path: Path | None, columns: ColumnParams | None) -> Self:
         """Create the source from what a command line knows; nothing is read or downloaded yet.
 
         Parameters
@@ -36,6 +36,8 @@ class ReviewSource(Protocol):
             Folder of downloads.
         csv_path : Path or None
             A file of the user's own.
+        columns : ColumnParams or None
+            Where that file holds texts and labels.
 
         Raises
         ------

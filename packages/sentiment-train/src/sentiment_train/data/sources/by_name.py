@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from sentiment_core.params import SourceName
+from sentiment_core.params import ColumnParams, SourceName
 from sentiment_train.data.sources.base import ReviewSource
 from sentiment_train.data.sources.csv_file import CsvSource
 from sentiment_train.data.sources.hub import HubSource
@@ -19,7 +19,13 @@ SOURCES: Final[dict[SourceName, type[ReviewSource]]] = {
 """By the names that ``data.source`` may have."""
 
 
-def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) -> ReviewSource:
+def find_source(
+    name: SourceName,
+    *,
+    cache: Path,
+    csv_path: Path | None = None,
+    columns: ColumnParams | None = None,
+) -> ReviewSource:
     """Create the source that ``data.source`` names; nothing is read or downloaded yet.
 
     Raises
@@ -27,4 +33,4 @@ def find_source(name: SourceName, *, cache: Path, csv_path: Path | None = None) 
     DataError
         If the source ``csv`` has no file.
     """
-    return SOURCES[name].create(cache=cache, csv_path=csv_path)
+    return SOURCES[name].create(cache=cache, csv_path=csv_path, columns=columns)

@@ -8,12 +8,13 @@ from typing import ClassVar, Self
 import pandas as pd
 
 from sentiment_core.errors import DataError
-from sentiment_core.params import SourceName
+from sentiment_core.params import ColumnParams, SourceName
+from sentiment_train.data.column_advice import render_options
 from sentiment_train.data.dataset import parse_dataset, read_data_file
 
 
 class CsvSource:
-    """A CSV file with the columns ``text`` and ``label``.
+    """A file of texts and labels, read as `sentiment_train.data.dataset.load_dataset` does.
 
     It is read once, so that checksum and reviews are of the same content.
     """
@@ -22,30 +23,37 @@ class CsvSource:
     origin: ClassVar[str] = "a file of the user's own"
     licence: ClassVar[str] = "not recorded: that of the file's owner"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, columns: ColumnParams | None = None) -> None:
+        self._path, self._columns = path, columns
 
     @classmethod
-    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+    def create(  # noqa: D102 - as in the protocol
+        cls,
+        *,
+        cache: Path,  # noqa: ARG003
+        csv_path: Path | None,
+        columns: ColumnParams | None,
+    ) -> Self:
         if csv_path is None:
             raise DataError(
                 "The source csv needs a file: name one with "
                 "`sentiment-cli prepare-data --source csv --input FILE`."
             )
-        return cls(csv_path)
+        return cls(csv_path, columns)
 
     @cached_property
     def _content(self) -> bytes:
         if not self._path.exists():
             raise DataError(
-                f"No input file {self._path}: correct --input, which names your own CSV file."
+                f"No input file {self._path}: correct --input, which names your own file."
             )
         return read_data_file(self._path)
 
     @property
     def description(self) -> str:
-        """The file's name."""
-        return f"CSV file {self._path.name}"
+        """The file's name, and how it is read if that is not the usual way."""
+        options = render_options(self._columns) if self._columns else ""
+        return f"CSV file {self._path.name}" + (f" ({options})" if options else "")
 
     @property
     def input_sha256(self) -> str | None:
@@ -54,4 +62,4 @@ class CsvSource:
 
     def load(self) -> pd.DataFrame:
         """Read and check the file as `sentiment_train.data.dataset.load_dataset` does."""
-        return parse_dataset(self._content, self._path)
+        return parse_dataset(self._content, self._path, self._columns)

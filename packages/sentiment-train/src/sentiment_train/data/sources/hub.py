@@ -7,7 +7,7 @@ import httpx
 import pandas as pd
 
 from sentiment_core.errors import DataError
-from sentiment_core.params import SourceName
+from sentiment_core.params import ColumnParams, SourceName
 from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
 from sentiment_train.data.sources.download import download
 from sentiment_train.http_errors import mapped_http_errors
@@ -32,7 +32,13 @@ class HubSource:
         self._url = f"{repository}/resolve/{REVISION}/{FILE}"
 
     @classmethod
-    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+    def create(  # noqa: D102 - as in the protocol
+        cls,
+        *,
+        cache: Path,
+        csv_path: Path | None,  # noqa: ARG003
+        columns: ColumnParams | None,  # noqa: ARG003
+    ) -> Self:
         return cls(cache)
 
     @property

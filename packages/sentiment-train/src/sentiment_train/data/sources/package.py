@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Self
 import pandas as pd
 
 from sentiment_core.errors import DataError
-from sentiment_core.params import SourceName
+from sentiment_core.params import ColumnParams, SourceName
 from sentiment_train.data.dataset import read_data_file
 from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT
 
@@ -37,7 +37,13 @@ class PackageSource:
         self._sha256 = sha256
 
     @classmethod
-    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+    def create(  # noqa: D102 - as in the protocol
+        cls,
+        *,
+        cache: Path,  # noqa: ARG003
+        csv_path: Path | None,  # noqa: ARG003
+        columns: ColumnParams | None,  # noqa: ARG003
+    ) -> Self:
         return cls()
 
     @property

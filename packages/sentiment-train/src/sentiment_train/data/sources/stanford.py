@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 import pandas as pd
 
 from sentiment_core.errors import DataError
-from sentiment_core.params import SourceName
+from sentiment_core.params import ColumnParams, SourceName
 from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
 from sentiment_train.data.sources.download import download
 
@@ -17,7 +17,9 @@ SHA256: Final = (
     "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"  # pragma: allowlist secret
 )
 
-_REVIEW: Final = re.compile(r"aclImdb/train/(?P<class>neg|pos)/(?P<number>\d+)_\d+\.txt")
+_REVIEW: Final = re.compile(r"aclImdb/train/(?P<class>neg|pos|unsup)/(?P<number>\d+)_\d+\.txt")
+_LABELS: Final = ("neg", "pos")
+_UNLABELLED: Final = ("unsup",)
 _MAX_REVIEW_BYTES: Final = 1 << 20
 
 
@@ -35,7 +37,13 @@ class StanfordSource:
         self._cache, self._url, self._sha256 = cache, url, sha256
 
     @classmethod
-    def create(cls, *, cache: Path, csv_path: Path | None) -> Self:  # noqa: ARG003, D102 - as in the protocol
+    def create(  # noqa: D102 - as in the protocol
+        cls,
+        *,
+        cache: Path,
+        csv_path: Path | None,  # noqa: ARG003
+        columns: ColumnParams | None,  # noqa: ARG003
+    ) -> Self:
         return cls(cache)
 
     @property
@@ -58,6 +66,25 @@ class StanfordSource:
         DataError
             If the download fails, or if the archive is damaged or holds suspicious paths.
         """
+        reviews = self._read(_LABELS)
+        return pd.DataFrame(
+            {
+                "text": [text for _, _, text in reviews],
+                "label": [_LABELS.index(name) for name, _, _ in reviews],
+            }
+        )
+
+    def load_unlabelled(self) -> list[str]:
+        """Read the archive's 50,000 reviews without labels, in the order of the file numbers.
+
+        Raises
+        ------
+        DataError
+            As `load`.
+        """
+        return [text for _, _, text in self._read(_UNLABELLED)]
+
+    def _read(self, classes: tuple[str, ...]) -> list[tuple[str, int, str]]:
         archive = download(
             self._url,
             self._cache / PurePosixPath(self._url).name,
@@ -65,14 +92,14 @@ class StanfordSource:
             otherwise=NO_NETWORK_NEEDED,
         )
         try:
-            return _read_reviews(archive)
+            return _read_reviews(archive, classes)
         except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"The archive {archive} cannot be read: {error}. Delete it to download it again."
             ) from error
 
 
-def _read_reviews(archive: Path) -> pd.DataFrame:
+def _read_reviews(archive: Path, classes: tuple[str, ...]) -> list[tuple[str, int, str]]:
     reviews: list[tuple[str, int, str]] = []
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
@@ -83,7 +110,8 @@ def _read_reviews(archive: Path) -> pd.DataFrame:
                     "it is not the data set. Delete the file."
                 )
             match = _REVIEW.fullmatch(member.name)
-            file = tar.extractfile(member) if match and member.isreg() else None
+            wanted = match and match["class"] in classes and member.isreg()
+            file = tar.extractfile(member) if wanted else None
             if match is None or file is None:
                 continue
             if member.size > _MAX_REVIEW_BYTES:
@@ -97,10 +125,4 @@ def _read_reviews(archive: Path) -> pd.DataFrame:
             f"The archive {archive} holds no training reviews: it is not the data set. Delete the "
             "file."
         )
-    reviews.sort()
-    return pd.DataFrame(
-        {
-            "text": [text for _, _, text in reviews],
-            "label": [int(name == "pos") for name, _, _ in reviews],
-        }
-    )
+    return sorted(reviews)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sentiment_core.pipeline import fit_pipeline, platt_scaling
+from sentiment_core.calibration import platt_scaling
+from sentiment_core.pipeline import fit_pipeline
 
 rng = np.random.default_rng(3)
 

@@ -1,9 +1,7 @@
-"""What a CSV file that cannot be read as labelled reviews seems to be, and how to repair it."""
+"""What a table that cannot be read as labelled reviews seems to be, and how to read it."""
 
 import csv
-import json
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +9,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sentiment_train.data.csv_strings import read_strings
+from sentiment_core.errors import DataError
+from sentiment_core.params import ColumnParams
+from sentiment_train.data.tables import SEPARATORS, read_table
 
-_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _TEXT_NAMES: Final = ("text", "review", "reviews", "review_text", "comment", "content", "sentence",
                       "body", "message", "phrase", "tweet")  # fmt: skip
 _LABEL_NAMES: Final = ("label", "labels", "sentiment", "class", "target", "polarity", "rating",
@@ -39,40 +38,63 @@ _MAX_VALUES: Final = max(map(len, _MAPPINGS))
 
 @dataclass(frozen=True)
 class Advice:
-    """What a file seems to be, in words, and a shell command that repairs it."""
+    """What a file seems to be, in words, and the options with which it is read."""
 
     findings: tuple[str, ...]
-    command: str
+    columns: ColumnParams
+    header_command: str | None
+    """A shell command that writes the file again with a header, if it has none."""
 
     def __str__(self) -> str:
         """One or two sentences to stand behind the message of an error."""
-        seems = "; ".join(self.findings)
-        return f"It seems that {seems}. If so, this writes a file that fits: {self.command}"
+        options = render_options(self.columns)
+        steps = [f"write it again with a header: {self.header_command}"] * bool(self.header_command)
+        steps += [f"add {options} (or data.columns in params.yaml)"] * bool(options)
+        return f"It seems that {'; '.join(self.findings)}. If so, {', and '.join(steps)}"
 
 
-def advise(path: Path, content: str) -> Advice | None:
-    """Look for another separator, a missing header, other column names and other labels.
+def render_options(columns: ColumnParams) -> str:
+    """Render columns as the options of a command line: those that are not the usual ones."""
+    usual = ColumnParams()
+    options = []
+    for name in ("text", "label"):
+        if (column := getattr(columns, name)) != getattr(usual, name):
+            options += [f"--{name}-column", shlex.quote(column)]
+    for name in ("negative", "positive", "neutral"):
+        if (labels := getattr(columns, name)) != getattr(usual, name):
+            options += [f"--{name}", shlex.quote(",".join(labels))]
+    return " ".join(options)
 
-    The answer is None if nothing is recognised that one command can repair.
+
+def advise(path: Path, content: bytes) -> Advice | None:
+    """Look for a missing header, other column names and other labels.
+
+    The answer is None if nothing is recognised.
     """
+    separator = _find_separator(content)
     try:
-        separator = _find_separator(content)
-        frame = read_strings(content, separator)
+        frame = read_table(content, path, separator=separator)
         header = not _is_review(list(frame.columns))
         if not header:
-            frame = read_strings(content, separator, header=False)
-    except (ValueError, csv.Error):  # pandas' errors of parsing are among the former
+            frame = read_table(content, path, separator=separator, header=False)
+    except (DataError, ValueError, csv.Error):
         return None
-    columns = _find_columns(frame)
-    if columns is None:
+    found = _find_columns(frame)
+    if found is None:
         return None
-    text, label = columns
+    text, label = found
     mapping = _find_mapping(frame[label])
     if mapping is None:
         return None
+    names = {column: str(column) for column in frame.columns}
+    if not header:
+        names |= {text: "text", label: "label"}
+    columns = ColumnParams(
+        text=names[text], label=names[label],
+        negative=_labels_of(mapping, 0), positive=_labels_of(mapping, 1),
+        neutral=_labels_of(mapping, None),
+    )  # fmt: skip
     findings = []
-    if separator != ",":
-        findings.append(f"its values are separated by {_SEPARATORS[separator]}, not commas")
     if not header:
         findings.append("it has no header")
     elif (text, label) != ("text", "label"):
@@ -81,18 +103,32 @@ def advise(path: Path, content: str) -> Advice | None:
         findings.append(f"its labels mean {_describe(mapping)}")
     if not findings:
         return None
-    return Advice(tuple(findings), _repair(path, separator, header, (text, label), mapping))
+    first = separator.join(names[column] for column in frame.columns)
+    return Advice(tuple(findings), columns, None if header else _add_header(path, first))
 
 
-def _find_separator(content: str) -> str:
-    first = content.lstrip("\r\n").partition("\n")[0]
-    counts = {mark: len(_fields(first, mark)) for mark in (",", *_SEPARATORS)}
+def _labels_of(mapping: Mapping[str, int | None], label: int | None) -> tuple[str, ...]:
+    return tuple(value for value, meant in mapping.items() if meant == label)
+
+
+def _add_header(path: Path, header: str) -> str:
+    target = path.with_stem(f"{path.stem}_with_header")
+    program = shlex.quote("1i " + header.replace("\t", "\\t"))
+    return f"sed {program} {shlex.quote(str(path))} > {shlex.quote(str(target))}"
+
+
+def _find_separator(content: bytes) -> str:
+    first = content.lstrip(b"\r\n").partition(b"\n")[0].decode("utf-8", "replace")
+    counts = {mark: len(_fields(first, mark)) for mark in SEPARATORS}
     # A tie is a comma's: it is the first.
     return max(counts, key=lambda mark: counts[mark])
 
 
 def _fields(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator), [])
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return []
 
 
 def _is_review(cells: list[str]) -> bool:
@@ -140,35 +176,3 @@ def _describe(mapping: Mapping[str, int | None]) -> str:
         for label, values in groups.items()
     ]
     return ", ".join(parts)
-
-
-def _repair(
-    path: Path,
-    separator: str,
-    header: bool,
-    columns: tuple[Any, Any],
-    mapping: Mapping[str, int | None],
-) -> str:
-    options = "" if separator == "," else f", sep={json.dumps(separator)}"
-    options += "" if header else ", header=None"
-    names = {columns[0]: "text", columns[1]: "label"}
-    renamed = any(old != new for old, new in names.items())
-    steps = f".rename(columns={_code(names)})" if renamed else ""
-    steps += '[["text", "label"]]'
-    if list(mapping) != ["0", "1"]:
-        known = {value: str(label) for value, label in mapping.items() if label is not None}
-        steps += f".assign(label=lambda d: d.label.map({_code(known)})).dropna()"
-    source, target = _code(str(path)), _code(str(path.with_stem(f"{path.stem}_repaired")))
-    program = (
-        f"import pandas; pandas.read_csv({source}, dtype=str, keep_default_na=False{options})"
-        f"{steps}.to_csv({target}, index=False)"
-    )
-    # This very Python: another may lack pandas, or the name python.
-    return f"{shlex.quote(sys.executable)} -c {shlex.quote(program)}"
-
-
-def _code(value: Any) -> str:
-    """Render a value as Python code with double quotes, which a shell's single quotes keep."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_code(key)}: {_code(item)}" for key, item in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
