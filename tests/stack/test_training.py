@@ -90,8 +90,8 @@ def test_a_worker_trains_and_prefect_shows_how(stack):
     run_id = stack.last_training()["id"]
     tasks = eventually(lambda: all_tasks(stack, run_id))
     assert [name.rsplit("-", 1)[0] for name in tasks] == [
-        "load-data", "split-data", "train-model", "evaluate-model", "log-mlflow",
-        "register-model", "promote-champion", "export-champion",
+        "load-data", "split-data", "train-model", "evaluate-model", "show-metrics", "refit-model",
+        "log-mlflow", "register-model", "promote-champion", "export-champion",
     ]  # fmt: skip
     logs = stack.api_post(
         "/logs/filter", logs={"flow_run_id": {"any_": [run_id]}, "level": {"ge_": 20}}

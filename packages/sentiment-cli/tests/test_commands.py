@@ -1,11 +1,14 @@
 """Every command on the real flow, registry and reviews."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from sentiment_core.errors import ScorerError
 from sentiment_core.params import load_params
@@ -57,6 +60,45 @@ def test_train_prints_what_the_documentation_shows(cli, tmp_path):
         "Model version: 1",
         "Status: Set as champion (there was no champion)",
     ]
+
+
+def test_a_teams_own_table_is_trained_on_and_judged(cli, tmp_path):
+    cli("prepare-data", "--samples", 400, "--output", "plain.csv")
+    plain = pd.read_csv("plain.csv")
+    stars = plain["label"].map({0: 1, 1: 5}).where(plain.index % 10 > 0, 3)
+    pd.DataFrame({"review": plain["text"], "stars": stars}).to_parquet("mine.parquet")
+    options = ["--text-column", "review", "--label-column", "stars",
+               "--negative", "1,2", "--neutral", "3", "--positive", "4,5"]  # fmt: skip
+    mistake = cli("train", "--data-path", "mine.parquet", exit_code=1).stderr
+    assert "add --text-column review --label-column stars" in mistake
+    wrong = cli("train", "--data-path", "mine.parquet", *options[:4], "--negative", "1",
+                "--positive", "5", exit_code=1).stderr  # fmt: skip
+    assert "a label other than 1 or 5 in rows 1 ('3'), 11" in wrong
+    twice = cli("train", "--data-path", "mine.parquet", "--positive", "0", exit_code=2)
+    assert "stands there twice" in twice.stderr
+    made = cli("train", "--champion", "--data-path", "mine.parquet", *options, "--json")
+    assert made["decision"]["verdict"] == "promoted"
+    params = cli("model-info", "champion", "--json")["params"]
+    assert json.loads(params["data.columns"])["neutral"] == ["3"]
+    assert cli("evaluate", "--data", "mine.parquet", *options, "--json")["n_rows"] == 360
+    prepared = cli("prepare-data", "--input", "mine.parquet", "--samples", 100, "--output",
+                   "drawn.csv", *options, "--json")  # fmt: skip
+    assert prepared["rows"] == 100
+    assert "--neutral 3" in prepared["source"]
+    other = cli("prepare-data", "--input", "mine.parquet", "--samples", 100, "--output",
+                "drawn.csv", *options[:4], "--negative", "1",
+                "--neutral", "2,3", "--positive", "4,5")  # fmt: skip
+    assert "It was there, but with" in other.stdout
+
+
+def test_reviews_without_labels_are_tried_and_it_is_said_what_they_gave(cli, tmp_path):
+    Path("texts.jsonl").write_text(
+        "".join(json.dumps({"text": f"a fine film of part {n}"}) + "\n" for n in range(60))
+    )
+    result = cli("train", "--samples", 200, "--unlabelled", "texts.jsonl")
+    assert re.search(r"60 reviews without labels: held-out log loss 0\.\d+ with", result.stdout)
+    missing = cli("train", "--samples", 200, "--unlabelled", "none.csv", exit_code=1).stderr
+    assert "No file or folder none.csv" in missing
 
 
 def test_train_without_promotion_or_registration_says_so(cli):
@@ -130,11 +172,37 @@ def test_versions_are_judged_on_reviews_of_ones_own(trained, tmp_path):
 
 
 def test_reviews_of_the_training_are_named_and_can_be_left_out(trained):
-    result = trained("evaluate", "--data", "weak.csv", "--model", "1", "--worst", 0)
-    assert "Note: version 1 was trained on 160 of these 200 reviews." in result.stderr
-    assert "on 200 reviews" in result.stdout
-    unseen = trained("evaluate", "--data", "weak.csv", "--model", "1", "--unseen", "--json")
-    assert unseen["n_rows"] == 40
+    trained("prepare-data", "--samples", 100, "--seed", 7, "--output", "other.csv")
+    rows = pd.concat([pd.read_csv("weak.csv").assign(shop="a"), pd.read_csv("other.csv")])
+    rows.to_csv("both.csv", index=False)
+    result = trained("evaluate", "--data", "both.csv", "--model", "1", "--worst", 0, "--by", "shop")
+    note = re.search(r"Note: version 1 was trained on (\d+) of these 300 reviews", result.stderr)
+    assert 200 <= int(note[1]) < 210
+    assert "on 300 reviews" in result.stdout
+    assert "Accuracy by shop" in result.stdout
+    unseen = trained("evaluate", "--data", "both.csv", "--model", "1", "--unseen", "--json")
+    assert unseen["n_rows"] == 300 - int(note[1])
+
+
+def test_a_report_and_suspects_are_written_and_the_run_keeps_the_report(cli):
+    # In a home of its own: MLflow remembers where the artifacts of a run are.
+    run_id = cli("train", "--samples", 200, "--champion", "--json")["run_id"]
+    Path("checks.yaml").write_text(
+        "- name: praise\n  expects: more positive\n  pairs: [[A film., A great film.]]\n"
+    )
+    result = cli(
+        "evaluate", "--data", "data/imdb_sample_200.csv", "--report", "out/report.html",
+        "--behaviour", "checks.yaml", "--suspects", "suspects.csv",
+    )  # fmt: skip
+    assert "1 of 1" in result.stdout
+    assert "Wrote out/report.html" in result.stderr
+    assert "praise" in Path("out/report.html").read_text()
+    assert [file.path for file in MlflowClient().list_artifacts(run_id, "reports")] == [
+        "reports/report.html"
+    ]
+    suspects = pd.read_csv("suspects.csv")
+    assert list(suspects.columns) == ["row", "label", "probably", "probability", "text"]
+    assert (suspects["label"] != suspects["probably"]).all()
 
 
 def test_aliases_move_and_go(trained):

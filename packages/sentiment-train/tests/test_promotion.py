@@ -21,11 +21,11 @@ from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.registry.authority import HISTORY_TAG
 from sentiment_train.registry.comparison import HeldOutComparison
+from sentiment_train.registry.judged_model import TRAINING_ROWS_FILE
 from sentiment_train.registry.lease import LEASE_TAG
 from sentiment_train.registry.promotion import promote
 from sentiment_train.registry.rollback import Rollback
 from sentiment_train.registry.run_log import ensure_experiment
-from sentiment_train.registry.training_rows import TRAINING_ROWS_FILE
 from sentiment_train.registry.versions import Registry
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own

@@ -128,7 +128,7 @@ def test_reviews_without_labels_are_learned_from_where_they_help(train, registry
         scorer = load_package(folder).scorer
     unseen = reviews.tail(4000)
     probabilities = scorer.predict_proba(unseen["text"].tolist())[:, 1]
-    assert evaluate(unseen["label"], probabilities).accuracy > 0.84
+    assert evaluate(unseen["label"], probabilities).accuracy > 0.855  # 0.839 without them
 
 
 def test_reviews_without_labels_that_do_not_help_are_left_out(train, registry, tmp_path):

@@ -346,14 +346,14 @@ def test_prefect_shows_the_tasks_in_order_and_the_metrics(train):
         deadline = time.monotonic() + 30
         while True:  # task runs reach the server through its event queue
             runs = client.read_task_runs(flow_run_filter=this_run)
-            if len(runs) == 7 or time.monotonic() > deadline:
+            if len(runs) == 9 or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
         artifacts = client.read_artifacts()
     ordered = [run.name.rsplit("-", 1)[0] for run in sorted(runs, key=lambda run: run.start_time)]
     assert ordered == [
-        "load-data", "split-data", "train-model", "evaluate-model", "log-mlflow",
-        "register-model", "promote-champion",
+        "load-data", "split-data", "train-model", "evaluate-model", "show-metrics", "refit-model",
+        "log-mlflow", "register-model", "promote-champion",
     ]  # fmt: skip
     assert flow_run.parameters["promote"] is True
     assert flow_run.parameters["params"]["model"]["C"] > 0

@@ -77,7 +77,7 @@ def read_columns(
     try:
         return ColumnParams.model_validate((default.model_dump() if default else {}) | given)
     except ValidationError as error:
-        raise typer.BadParameter(error.errors()[0]["msg"]) from error
+        raise typer.BadParameter(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
 
 
 DEFAULT_PARAMS = Path("params.yaml")

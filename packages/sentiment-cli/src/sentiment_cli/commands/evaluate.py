@@ -1,5 +1,6 @@
 """`evaluate`: judge a registered model on labelled reviews."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -7,11 +8,13 @@ import typer
 
 from sentiment_cli.commands.registry import open_registry
 from sentiment_cli.options import (
+    DEFAULT_PARAMS,
     JsonOption,
     LabelColumnOption,
     ModelNameOption,
     NegativeOption,
     NeutralOption,
+    ParamsOption,
     PositiveOption,
     TextColumnOption,
     read_columns,
@@ -23,12 +26,15 @@ from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from sentiment_core.scorer import LinearScorer
     from sentiment_train.model.assessment import Assessment, WrongAnswer
+    from sentiment_train.model.behaviour import BehaviourCheck
     from sentiment_train.registry.versions import Registry
 
+DEFAULT_BEHAVIOUR: Final = Path("behaviour.yaml")
 _SHOWN_CHARACTERS: Final = 100
 
 
@@ -44,6 +50,26 @@ def evaluate(
     worst: Annotated[
         int, typer.Option(min=0, help="Wrong answers to take apart, the surest first.")
     ] = 5,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Column whose values are looked at one by one; more than once."),
+    ] = None,
+    behaviour: Annotated[
+        Path | None,
+        typer.Option(help="File of behavioural checks. (default: behaviour.yaml, if it is there)"),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Also write a page with figures, here and to the version's run."),
+    ] = None,
+    suspects: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write reviews whose label is probably wrong to this CSV file: those that "
+            "models of the other reviews of the file, with the parameters, contradict surely."
+        ),
+    ] = None,
+    params_path: ParamsOption = DEFAULT_PARAMS,
     unseen: Annotated[
         bool, typer.Option("--unseen", help="Leave out reviews that a version was trained on.")
     ] = False,
@@ -66,6 +92,8 @@ def evaluate(
     sentiment-cli evaluate --data mine.csv
 
     sentiment-cli evaluate --data mine.csv --model challenger --against champion --unseen
+
+    sentiment-cli evaluate --data mine.csv --by shop --report report.html --suspects suspects.csv
     """
     import numpy as np
 
@@ -73,12 +101,15 @@ def evaluate(
     from sentiment_train.data.dataset import load_dataset, text_fingerprints
     from sentiment_train.model.assessment import assess
 
+    checks = _load_checks(behaviour)
+    others = by or []
+
     columns = read_columns(
         None, text=text_column, label=label_column, positive=positive, negative=negative,
         neutral=neutral,
     )  # fmt: skip
     with progress("Reading the reviews"):
-        frame = load_dataset(data, columns)
+        frame = load_dataset(data, columns, others=others)
         fingerprints = text_fingerprints(frame["text"])
     registry = open_registry(model_name)
     references = [model, *([against] if against else [])]
@@ -98,17 +129,54 @@ def evaluate(
             f"{int(kept.sum())} of {len(frame)} reviews were not trained on, and not both classes "
             "are among them: name a file with more reviews, or leave --unseen out."
         )
-    others = [(version, scorer) for version, (scorer, _) in zip(versions, fetched, strict=True)][1:]
+    rivals = [(version, scorer) for version, (scorer, _) in zip(versions, fetched, strict=True)][1:]
+    texts, labels = frame["text"][kept].tolist(), frame["label"][kept].to_numpy()
     with progress("Judging"):
         result = assess(
-            versions[0], fetched[0][0],
-            frame["text"][kept].tolist(), frame["label"][kept].to_numpy(),
-            against=others[0] if others else None, n_worst=worst,
+            versions[0], fetched[0][0], texts, labels,
+            against=rivals[0] if rivals else None,
+            columns={name: frame[name][kept].tolist() for name in others},
+            checks=checks, n_worst=worst,
         )  # fmt: skip
     if as_json:
         print_json(_as_json(result))
     else:
         _print(result, registry.name)
+    if report:
+        from sentiment_train.model.report import render_report
+
+        _write(report, render_report(registry.name, result, fetched[0][0], texts, labels))
+        registry.log_report(versions[0], report)
+    if suspects:
+        with progress("Looking for wrong labels"):
+            _write(suspects, _find_suspects(frame, params_path))
+
+
+def _load_checks(path: Path | None) -> "list[BehaviourCheck]":
+    from sentiment_train.model.behaviour import load_checks
+
+    if path is None and not DEFAULT_BEHAVIOUR.exists():
+        return []
+    return load_checks(path or DEFAULT_BEHAVIOUR)
+
+
+def _find_suspects(frame: "pd.DataFrame", params_path: Path) -> str:
+    import pandas as pd
+
+    from sentiment_core.params import load_params
+    from sentiment_train.model.label_noise import Suspect, find_suspects
+
+    found = find_suspects(frame, load_params(params_path))
+    return pd.DataFrame(found, columns=Suspect._fields).to_csv(index=False, lineterminator="\n")
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot write {path}: {error.strerror}.") from error
+    typer.echo(f"Wrote {path}", err=True)
 
 
 def _fetch(registry: "Registry", version: str) -> "tuple[LinearScorer, NDArray[np.uint64]]":
@@ -157,10 +225,17 @@ def _print(result: "Assessment", name: str) -> None:
         )
     if result.low_information:
         typer.echo(f"Without a word that the model knows: {result.low_information} reviews")
-    print_table(
-        "Accuracy by length", ["Reviews", "Number", "Accuracy"],
-        [[part.name, str(part.n_rows), f"{part.accuracy:.4f}"] for part in result.slices],
-    )  # fmt: skip
+    for by, slices in groupby(result.slices, lambda part: part.by):
+        print_table(
+            f"Accuracy by {by}", ["Reviews", "Number", "Accuracy"],
+            [[part.name, str(part.n_rows), f"{part.accuracy:.4f}"] for part in slices],
+        )  # fmt: skip
+    if result.behaviour:
+        print_table(
+            "Behaviour", ["Change", "Expected", "As expected"],
+            [[check.name, check.expects, f"{check.n_passed} of {check.n_pairs}"]
+             for check in result.behaviour],
+        )  # fmt: skip
     for answer in result.worst:
         _print_wrong(answer)
 

@@ -1,7 +1,7 @@
 """Labelled reviews in a file: reading, checking, fingerprinting."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,9 @@ from sentiment_train.data.tables import read_table
 _ROWS_SHOWN: Final = 5
 
 
-def load_dataset(path: Path, columns: ColumnParams | None = None) -> pd.DataFrame:
+def load_dataset(
+    path: Path, columns: ColumnParams | None = None, *, others: Sequence[str] = ()
+) -> pd.DataFrame:
     """Read and check a file of labelled reviews.
 
     Parameters
@@ -28,7 +30,8 @@ def load_dataset(path: Path, columns: ColumnParams | None = None) -> pd.DataFram
         A file that `sentiment_train.data.tables.read_table` reads.
     columns : ColumnParams, optional
         Where texts and labels are; none takes ``text`` and ``label`` (0 negative, 1 positive).
-        Other columns are ignored.
+    others : sequence of str
+        Further columns to keep, as strings, under their names; the rest is ignored.
 
     Returns
     -------
@@ -41,7 +44,7 @@ def load_dataset(path: Path, columns: ColumnParams | None = None) -> pd.DataFram
         If the file is missing, empty, cannot be read, lacks a column, or if rows have other
         labels, blank texts or only one class. Row 1 is the first review below the header.
     """
-    return parse_dataset(read_data_file(path), path, columns)
+    return parse_dataset(read_data_file(path), path, columns, others=others)
 
 
 def read_data_file(path: Path) -> bytes:
@@ -57,7 +60,13 @@ def read_data_file(path: Path) -> bytes:
         raise DataError(f"Cannot read the data file {path}: {error.strerror}.") from error
 
 
-def parse_dataset(content: bytes, path: Path, columns: ColumnParams | None = None) -> pd.DataFrame:
+def parse_dataset(
+    content: bytes,
+    path: Path,
+    columns: ColumnParams | None = None,
+    *,
+    others: Sequence[str] = (),
+) -> pd.DataFrame:
     """Check the content of a data file that was read already, as `load_dataset` does.
 
     `path` is the name of the file in messages.
@@ -65,7 +74,8 @@ def parse_dataset(content: bytes, path: Path, columns: ColumnParams | None = Non
     columns = columns or ColumnParams()
     try:
         frame = read_table(content, path, columns.text, columns.label)
-        return _check(path, frame, columns)
+        _refuse_missing(path, frame, others)
+        return _check(path, frame, columns, others)
     except DataError as error:
         advice = advise(path, content)
         if advice is None:
@@ -73,7 +83,18 @@ def parse_dataset(content: bytes, path: Path, columns: ColumnParams | None = Non
         raise DataError(f"{error} {advice}") from error
 
 
-def _check(path: Path, frame: pd.DataFrame, columns: ColumnParams) -> pd.DataFrame:
+def _refuse_missing(path: Path, frame: pd.DataFrame, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{path} lacks the column {' and '.join(missing)}: it names "
+            f"{', '.join(map(str, frame.columns))}."
+        )
+
+
+def _check(
+    path: Path, frame: pd.DataFrame, columns: ColumnParams, others: Sequence[str]
+) -> pd.DataFrame:
     missing = [name for name in (columns.text, columns.label) if name not in frame.columns]
     if missing:
         raise DataError(
@@ -96,6 +117,7 @@ def _check(path: Path, frame: pd.DataFrame, columns: ColumnParams) -> pd.DataFra
         {
             "text": frame[columns.text][judged],
             "label": labels[judged].isin(columns.positive).astype("int64"),
+            **{name: frame[name][judged] for name in others},
         }
     ).reset_index(drop=True)
     if result["label"].nunique() < len(SENTIMENTS):

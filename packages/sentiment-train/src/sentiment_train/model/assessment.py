@@ -1,5 +1,7 @@
 """A model judged on labelled reviews that it need not have been trained on."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from sentiment_core.cleaning import tokenize
 from sentiment_core.labels import DECISION_THRESHOLD, SENTIMENTS, Sentiment, classify
 from sentiment_core.scorer import LinearScorer, TermContribution
+from sentiment_train.model.behaviour import Behaviour, BehaviourCheck, run_checks
 from sentiment_train.model.bootstrap import (
     Interval,
     figures_with_intervals,
@@ -17,12 +20,14 @@ from sentiment_train.model.bootstrap import (
 from sentiment_train.model.significance import log_losses, p_value_of_gain
 
 _TERMS: Final = 5
+_MOST_SLICES: Final = 20
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the reviews."""
+    """Some of the reviews: those of a length, or with a value in a column."""
 
+    by: str
     name: str
     n_rows: int
     accuracy: float
@@ -63,6 +68,7 @@ class Assessment:
     """Reviews of which the model knows no term."""
     slices: list[Slice]
     worst: list[WrongAnswer]
+    behaviour: list[Behaviour]
     against: Gain | None
 
 
@@ -73,6 +79,8 @@ def assess(
     labels: NDArray[np.int_],
     *,
     against: tuple[str, LinearScorer] | None = None,
+    columns: Mapping[str, Sequence[str]] | None = None,
+    checks: Sequence[BehaviourCheck] = (),
     n_worst: int = 5,
 ) -> Assessment:
     """Judge a model, alone or beside another one.
@@ -87,18 +95,27 @@ def assess(
         0 or 1; both occur.
     against : (str, LinearScorer), optional
         Another version, on the same reviews.
+    columns : mapping of str to sequence of str, optional
+        Columns by whose values to cut the reviews into slices, beside their length.
+    checks : sequence of BehaviourCheck
+        What to ask the model beside the reviews.
     n_worst : int
         How many wrong answers to take apart, the surest first.
     """
     positive, known = scorer.score_batch(texts)
+    right = (positive >= DECISION_THRESHOLD) == labels
+    slices = _by_length(texts, right)
+    for name, values in (columns or {}).items():
+        slices += _by_value(name, values, right)
     return Assessment(
         version=version,
         n_rows=len(labels),
         n_positive=int(labels.sum()),
         figures=figures_with_intervals(labels, positive),
         low_information=int((~known).sum()),
-        slices=_by_length(texts, (positive >= DECISION_THRESHOLD) == labels),
+        slices=slices,
         worst=_worst(scorer, texts, labels, positive, n_worst),
+        behaviour=run_checks(scorer, checks),
         against=_gain(*against, texts, labels, positive) if against else None,
     )
 
@@ -127,7 +144,17 @@ def _by_length(texts: list[str], right: NDArray[np.bool_]) -> list[Slice]:
     for number in np.unique(third):
         rows = third == number
         name = f"{lengths[rows].min()} to {lengths[rows].max()} words"
-        slices.append(Slice(name, int(rows.sum()), float(right[rows].mean())))
+        slices.append(Slice("length", name, int(rows.sum()), float(right[rows].mean())))
+    return slices
+
+
+def _by_value(column: str, values: Sequence[str], right: NDArray[np.bool_]) -> list[Slice]:
+    """Cut the reviews by the values of a column, the most frequent first."""
+    of_row = np.asarray(values, dtype=object)
+    slices = []
+    for value, count in Counter(values).most_common(_MOST_SLICES):
+        rows = of_row == value
+        slices.append(Slice(column, value or "(empty)", count, float(right[rows].mean())))
     return slices
 
 

@@ -40,10 +40,10 @@ Reviews are split by text, so that no held-out review is a training row as well
 """
 
 _REFITTED = """\
-These are the figures of a model that was fitted in the same way on the training rows alone. The
-model in this package was fitted on all {rows} rows afterwards, so that there are no figures of its
-own: of such a model they would be about the same or a little better."""
-_NOT_REFITTED = "The model in this package has not seen the held-out rows."
+These are the figures of a model that was fitted in the same way on the training rows alone. What
+serves was fitted on all {rows} rows afterwards: it has no figures of its own, which would be about
+the same or a little better."""
+_NOT_REFITTED = "What serves has not seen the held-out rows."
 
 
 def write_model_card(

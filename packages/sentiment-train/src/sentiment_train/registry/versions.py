@@ -251,6 +251,12 @@ class Registry:
         except NotFoundError as error:
             raise NotReadyError(f"{self.name} has no previous champion to roll back to.") from error
 
+    def log_report(self, version: str, path: Path) -> None:
+        """Add a report to the run that made a version; nothing if the run was deleted."""
+        run_id = self.resolve(version).run_id
+        with suppress(NotFoundError, InputError), mapped_mlflow_errors():
+            self._client.log_artifact(run_id, str(path), "reports")
+
     @mapped_mlflow_errors()
     def set_tags(self, version: str, tags: dict[str, str]) -> None:
         """Write tags on a version; those of the same names are replaced."""
