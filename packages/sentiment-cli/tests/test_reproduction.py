@@ -152,6 +152,13 @@ def test_a_recipe_outlives_the_parameters_that_the_code_has_now(project):
     assert yaml.safe_load(params_as_yaml(recipe))["model"]["gone"] == [1, 2]
 
 
+def test_reviews_without_labels_are_named_with_their_checksum(project):
+    tags = {"git.commit": track(project, "stage"), "data.md5": MD5, "data.path": PATH}
+    tags |= {f"data.unlabelled.{name}": name for name in ("source", "rows", "sha256")}
+    recipe = find_recipe(registry_with(**tags), VERSION, project, StoreSettings())
+    assert "rows reviews without labels of source (SHA-256 sha256)" in recipe.notes[-1]
+
+
 STUB = """#!/bin/sh
 echo "$MLFLOW_TRACKING_URI|$SENTIMENT_HOME|$*" >> {log}
 [ "$6" = train ] || exit 0
@@ -164,7 +171,7 @@ echo '{{"model_digest": "{digest}"}}'
 def repeat(project, tmp_path, monkeypatch):
     """Verify a version whose training is a stub that says which model comes out."""
 
-    def repeat(commit, *, source="csv", digest="same"):
+    def repeat(commit, *, source="csv", digest="same", unlabelled=None):
         (tmp_path / "bin").mkdir(exist_ok=True)
         log = tmp_path / "calls.txt"
         (tmp_path / "bin/uv").write_text(STUB.format(log=log, digest=digest))
@@ -172,7 +179,7 @@ def repeat(project, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://must-not-be-touched")
         params = NO_PARAMS.model_dump(mode="json")
-        params["data"]["source"] = source
+        params["data"] |= {"source": source, "unlabelled": unlabelled}
         recipe = Recipe("7", commit, False, PATH, MD5, params, "same", ())
         steps = []
         result = verify(recipe, project, steps.append)
@@ -194,6 +201,15 @@ def test_a_version_is_made_again_apart_from_everything_here(project, repeat, pla
     assert not home.startswith(str(project))
     assert arguments.startswith("run -q --frozen --no-dev sentiment-cli train --data-path ")
     assert arguments.endswith(f"{PATH} --no-register --json")
+
+
+def test_texts_that_lie_here_are_named_to_the_clone(project, repeat):
+    commit = track(project, "stage")
+    for name in (PATH, "data/texts.csv"):
+        (project / "data").mkdir(exist_ok=True)
+        (project / name).write_bytes(CONTENT)
+    _, (call,) = repeat(commit, unlabelled="data/texts.csv")
+    assert call.endswith(f"--json --unlabelled {project}/data/texts.csv")
 
 
 def test_another_model_is_not_identical(project, repeat):

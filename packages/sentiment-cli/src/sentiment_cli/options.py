@@ -8,6 +8,8 @@ import typer
 if TYPE_CHECKING:
     from sentiment_core.params import ColumnParams
 
+DEFAULT_PARAMS = Path("params.yaml")
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value for scripts.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
@@ -78,6 +80,3 @@ def read_columns(
         return ColumnParams.model_validate((default.model_dump() if default else {}) | given)
     except ValidationError as error:
         raise typer.BadParameter(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
-
-
-DEFAULT_PARAMS = Path("params.yaml")

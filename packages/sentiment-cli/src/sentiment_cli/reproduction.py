@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -23,6 +23,9 @@ from sentiment_train.registry.run_log import (
     DATA_MD5_TAG,
     DATA_PATH_TAG,
     GIT_DIRTY_TAG,
+    UNLABELLED_ROWS_TAG,
+    UNLABELLED_SHA256_TAG,
+    UNLABELLED_SOURCE_TAG,
     params_of_run,
 )
 from sentiment_train.registry.versions import Registry, VersionInfo
@@ -105,7 +108,17 @@ def find_recipe(
             *data_commands,
             f"sentiment-cli train --data-path {shlex.quote(path)} --params {_PARAMS_FILE}",
         ),
-        notes=notes,
+        notes=(*notes, *_unlabelled_note(run.tags)),
+    )
+
+
+def _unlabelled_note(tags: Mapping[str, str]) -> tuple[str, ...]:
+    if UNLABELLED_SHA256_TAG not in tags:
+        return ()
+    return (
+        f"It was also trained on {tags[UNLABELLED_ROWS_TAG]} reviews without labels of "
+        f"{tags[UNLABELLED_SOURCE_TAG]} (SHA-256 {tags[UNLABELLED_SHA256_TAG]}), as far as they "
+        "helped.",
     )
 
 
@@ -188,10 +201,19 @@ def verify(recipe: Recipe, project: Path, on_progress: Callable[[str], None]) ->
         data = _fetch_data(recipe, project, clone)
         on_progress("training")
         result = json.loads(
-            _cli(clone, "train", "--data-path", str(data), "--no-register", "--json")
-        )
+            _cli(clone, "train", "--data-path", str(data), "--no-register", "--json",
+                 *_unlabelled_option(recipe, project))
+        )  # fmt: skip
     actual = str(result["model_digest"])
     return Verification(actual == recipe.model_digest, recipe.model_digest, actual)
+
+
+def _unlabelled_option(recipe: Recipe, project: Path) -> tuple[str, ...]:
+    """Name texts that lie in the project: the clone has none of them."""
+    name = recipe.params.get("data", {}).get("unlabelled")
+    if name and (project / name).exists():
+        return ("--unlabelled", str((project / name).absolute()))
+    return ()
 
 
 def _fetch_data(recipe: Recipe, project: Path, clone: Path) -> Path:

@@ -8,6 +8,7 @@ the terms, their sum is folded into one coefficient for each term.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -34,7 +35,8 @@ _LEAST_LABELLED: Final = 2
 """Terms of fewer labelled reviews tell the teacher nothing: the latent dimensions know them."""
 
 
-class _Decision(NamedTuple):
+@dataclass(frozen=True)
+class _Decision:
     """A linear decision, in units of its own spread on the unlabelled reviews.
 
     `values` are those of all reviews, the labelled ones first.
@@ -44,7 +46,7 @@ class _Decision(NamedTuple):
     intercept: float
     values: NDArray[np.float64]
 
-    def __add__(self, other: "_Decision") -> "_Decision":  # type: ignore[override]
+    def __add__(self, other: "_Decision") -> "_Decision":
         return _Decision(
             self.coefficients + other.coefficients,
             self.intercept + other.intercept,

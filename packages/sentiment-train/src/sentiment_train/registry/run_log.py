@@ -37,6 +37,9 @@ from sentiment_train.settings import UNKNOWN_REVISION, TrainSettings
 FLOW_RUN_TAG: Final = "prefect.flow_run_id"
 DATA_PATH_TAG: Final = "data.path"
 DATA_MD5_TAG: Final = "data.md5"
+UNLABELLED_SOURCE_TAG: Final = "data.unlabelled.source"
+UNLABELLED_ROWS_TAG: Final = "data.unlabelled.rows"
+UNLABELLED_SHA256_TAG: Final = "data.unlabelled.sha256"
 COMMIT_TAG: Final = "mlflow.source.git.commit"
 GIT_DIRTY_TAG: Final = "git.dirty"
 
@@ -196,9 +199,9 @@ def _describe(model: TrainedModel, settings: TrainSettings) -> dict[str, str]:
     ).hexdigest()
     if model.unlabelled:
         reviews = model.unlabelled.reviews
-        tags["data.unlabelled.source"] = reviews.source
-        tags["data.unlabelled.rows"] = str(len(reviews.texts))
-        tags["data.unlabelled.sha256"] = reviews.sha256
+        tags[UNLABELLED_SOURCE_TAG] = reviews.source
+        tags[UNLABELLED_ROWS_TAG] = str(len(reviews.texts))
+        tags[UNLABELLED_SHA256_TAG] = reviews.sha256
         tags["data.unlabelled.outcome"] = str(model.unlabelled)
     tags[SCORER_DIGEST_TAG] = model.scorer.digest
     # An origin may be an address with a user in it.
