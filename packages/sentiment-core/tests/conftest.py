@@ -37,7 +37,13 @@ def make_params():
                 "calibration_folds": None,
             },
             "semi_supervised": {"min_df": 1, "dimensions": 20, "share": 0.8},
-            "promotion": {"metric": "f1", "min_gain": 0.0, "alpha": 0.05, "min_rows": 50},
+            "promotion": {
+                "metric": "f1",
+                "min_gain": 0.0,
+                "alpha": 0.05,
+                "min_rows": 50,
+                "reference": None,
+            },
         }
         for name, section in sections.items():
             values[name] = {**values[name], **section}

@@ -1,11 +1,14 @@
 """What serves is fitted on every row, and what is judged has not seen those held out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from sentiment_core.errors import DataError
 from sentiment_core.model_package import load_package
 from sentiment_train.data.dataset import load_dataset, text_fingerprints
 from sentiment_train.data.sources.package import PackageSource
+from sentiment_train.data.split import split_dataset
 from sentiment_train.flows.training import train_sentiment_model
 from sentiment_train.model import trained
 from sentiment_train.model.evaluation import evaluate
@@ -94,6 +97,47 @@ def test_a_champion_whose_judged_model_is_damaged_is_judged_on_what_it_has_not_s
     assert "0 of 600 held-out rows" in comparison.compare("1").reason
     assert comparison.compare("1").objection
     assert "judged model of version 1 is damaged" in caplog.text
+
+
+@pytest.fixture
+def with_reference(settings, reviews_file, params, tmp_path):
+    def run(rows, *, alpha=1.0):
+        rows.to_csv(tmp_path / "reference.csv", index=False)
+        promotion = params.promotion.model_copy(
+            update={"reference": str(tmp_path / "reference.csv"), "alpha": alpha}
+        )
+        return train_sentiment_model(
+            data_path=str(reviews_file), promote=True,
+            params=params.model_copy(update={"promotion": promotion}),
+        )  # fmt: skip
+
+    return run
+
+
+def test_a_reference_set_decides_where_there_is_one(train, with_reference, reviews_file):
+    train(test_size=0.7)  # fewer training rows
+    seen = load_dataset(reviews_file).head(50)
+    others = PackageSource().load().sample(900, random_state=5)
+    others = others[~others["text"].isin(load_dataset(reviews_file)["text"])]
+    result = with_reference(pd.concat([seen, others]))
+    assert result.decision.promoted
+    assert " reference rows" in result.decision.reason
+    assert len(others) < result.decision.n_rows < len(others) + len(seen)
+
+
+def test_a_reference_set_that_was_trained_on_judges_nobody(
+    with_reference, registry, reviews_file, params
+):
+    frame = load_dataset(reviews_file)
+    train, *_ = split_dataset(
+        frame, text_fingerprints(frame["text"]), test_size=params.data.test_size,
+        seed=params.data.seed,
+    )  # fmt: skip
+    others = PackageSource().load().sample(500, random_state=5)
+    rows = pd.concat([train[train["label"] == 1].head(60), others[others["label"] == 0].head(60)])
+    with pytest.raises(DataError, match=r"promotion\.reference.*keep the reference set apart"):
+        with_reference(rows)
+    assert registry.champion() is None
 
 
 def test_a_refitted_model_that_knows_less_does_not_serve(

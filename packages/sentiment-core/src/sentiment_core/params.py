@@ -122,6 +122,11 @@ class PromotionParams(_Section):
     min_rows: int = Field(
         ge=1, description="Held-out rows of each class that neither model was trained on, at least."
     )
+    reference: str | None = Field(
+        min_length=1,
+        description="File of labelled reviews that every candidate is judged on instead of its "
+        "held-out rows; null: none.",
+    )
 
 
 class Params(_Section):

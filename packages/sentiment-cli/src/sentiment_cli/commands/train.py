@@ -180,7 +180,7 @@ def run_training(
     )
     if not remote:
         # A mistake in the data is told at once, not after the start of a server.
-        _check_data(settings, params, data_path)
+        _check_data(settings, params, data_path, promote=promote)
     if not quiet:
         typer.echo(f"Starting training flow with data: {data_path or params.data.path}")
     if remote:
@@ -232,7 +232,10 @@ def _train_remotely(settings: "TrainSettings", request: "TrainingRequest") -> "T
     )
 
 
-def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | None) -> None:
+def _check_data(
+    settings: "TrainSettings", params: "Params", data_path: Path | None, *, promote: bool
+) -> None:
+    from sentiment_train.data.reference import load_reference
     from sentiment_train.data.training_data import provide_data_file, read_training_data
     from sentiment_train.data.unlabelled import refuse_missing
 
@@ -241,6 +244,8 @@ def _check_data(settings: "TrainSettings", params: "Params", data_path: Path | N
 
     if params.data.unlabelled:
         refuse_missing(params.data.unlabelled)
+    if promote and params.promotion.reference:
+        load_reference(Path(params.promotion.reference), params.data.columns, None)
     read_training_data(provide_data_file(params, data_path, settings, print_note), params)
 
 

@@ -23,6 +23,7 @@ from sentiment_core.object_store import ObjectStore
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.data.checks import DataReport, check_data
+from sentiment_train.data.reference import load_reference
 from sentiment_train.data.split import Split, split_dataset
 from sentiment_train.data.training_data import TrainingData, provide_data_file, read_training_data
 from sentiment_train.data.unlabelled import UnlabelledReviews, load_unlabelled
@@ -188,16 +189,19 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
     registry = configured_registry(settings)
     # What the store gives back counts, not what is in memory: the one serves, the other is judged.
     with registry.package(version) as folder:
-        judged, _ = read_judged(folder, load_package(folder).scorer)
-    held_out = HeldOutComparison(
-        registry,
-        judged,
-        model.split.test,
-        model.split.test_fingerprints,
-        model.params.promotion,
-        known=model.judged.scores,
-    )
-    return promote(registry, version, held_out)
+        judged, trained_on = read_judged(folder, load_package(folder).scorer)
+    rule, columns = model.params.promotion, model.params.data.columns
+    if rule.reference is None:
+        comparison = HeldOutComparison(
+            registry, judged, model.split.test, model.split.test_fingerprints, rule,
+            known=model.judged.scores,
+        )  # fmt: skip
+    else:
+        rows, fingerprints = load_reference(Path(rule.reference), columns, trained_on)
+        comparison = HeldOutComparison(
+            registry, judged, rows, fingerprints, rule, kind="reference"
+        )  # fmt: skip
+    return promote(registry, version, comparison)
 
 
 @task(name="mark-challenger", **_REMOTE)

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,8 @@ class HeldOutComparison:
         What it takes to be better.
     known : HeldOutScores, optional
         What a model says of these rows; a version with its digest is not scored again.
+    kind : {"held-out", "reference"}
+        What the rows are called.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class HeldOutComparison:
         fingerprints: NDArray[np.uint64],
         rule: PromotionParams,
         known: HeldOutScores | None = None,
+        kind: Literal["held-out", "reference"] = "held-out",
     ) -> None:
         self.rule = rule
+        self._kind = kind
         self._registry = registry
         self._texts = test["text"].tolist()
         self._labels = test["label"].to_numpy()
@@ -106,12 +111,12 @@ class HeldOutComparison:
     def _fair_rows(self, trained_on: Rows | None) -> tuple[NDArray[np.bool_], str]:
         every = self._every_row()
         if trained_on is None:
-            return every, f"{len(every)} held-out rows (its training rows are not known)"
+            return every, f"{len(every)} {self._kind} rows (its training rows are not known)"
         unseen = ~np.isin(self._fingerprints, trained_on)
         if unseen.all():
-            return every, f"{len(every)} held-out rows"
+            return every, f"{len(every)} {self._kind} rows"
         return unseen, (
-            f"{int(unseen.sum())} of {len(every)} held-out rows (it was trained on the others)"
+            f"{int(unseen.sum())} of {len(every)} {self._kind} rows (it was trained on the others)"
         )
 
     def _missing_rows(self, fair: NDArray[np.bool_]) -> str | None:
