@@ -12,6 +12,7 @@ from tools.workspace import ReleaseError, Workspace
 
 _SHARED = (
     "pyproject.toml", "uv.lock", "noxfile.py", "conftest.py", "sentiment", "params.yaml",
+    "params.imdb.yaml", "behaviour.yaml",
     ".github/", ".ci/", "tools/",
 )  # fmt: skip
 _TESTED_ELSEWHERE = (

@@ -8,6 +8,8 @@ import grimp
 import pytest
 import yaml
 
+from sentiment_core.params import load_params
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted((ROOT / "packages").iterdir())
 PROJECTS = {
@@ -85,6 +87,16 @@ def test_dvc_depends_on_folders_and_on_every_parameter_of_a_model():
     for section, values in params.items():
         for name in values:
             assert tracked & {section, f"{section}.{name}"}, f"{section}.{name}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("params*.yaml")), ids=lambda path: path.name)
+def test_every_parameter_file_can_be_trained_with(path):
+    assert load_params(path).data.source == "package"  # which needs neither network nor file
+
+
+def test_parameter_files_write_different_data_files():
+    paths = [load_params(path).data.path for path in ROOT.glob("params*.yaml")]
+    assert len(set(paths)) == len(paths) > 1
 
 
 @pytest.mark.parametrize("name", PROJECTS)
