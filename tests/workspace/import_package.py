@@ -10,8 +10,10 @@ import sys
 # What only an extra installs. sentiment_core needs numpy alone for scoring.
 NEEDS_EXTRA = {
     "sentiment_core": {
-        "conversion", "environment", "params", "pipeline", "pyfunc", "store_settings",
+        "calibration", "classifier", "conversion", "environment", "params", "pipeline", "pyfunc",
+        "semi_supervised", "store_settings",
     },
+    "sentiment_train": {"model.tuning"},
     "sentiment_cli": {
         "backup.databases", "sql_errors", "stack.backup", "stack.database", "stack.postgres",
     },

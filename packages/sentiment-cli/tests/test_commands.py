@@ -101,6 +101,25 @@ def test_reviews_without_labels_are_tried_and_it_is_said_what_they_gave(cli, tmp
     assert "No file or folder none.csv" in missing
 
 
+def test_better_parameters_are_searched_written_and_can_be_trained_with(cli):
+    text = Path("params.yaml").read_text()
+    ranges = "    model.C: {low: 0.01, high: 100, log: true}\n"
+    Path("params.yaml").write_text(text.partition("  ranges:\n")[0] + "  ranges:\n" + ranges)
+    cli("prepare-data", "--samples", 200, "--output", "mine.csv")
+    command = ["tune", "--trials", 2, "--jobs", 1, "--data-path", "mine.csv"]
+    result = cli(*command, "--json")
+    assert result["log_loss"] <= result["start"]
+    tuned = load_params(Path("params.tuned.yaml"))
+    assert result["parameters"]["model.C"] == tuned.model.C
+    runs = MlflowClient().search_runs(
+        ["1"], "tags.tuning != ''", order_by=["attributes.start_time"]
+    )
+    assert [run.info.run_name.partition("-")[0] for run in runs] == ["tune", "trial", "trial"]
+    assert "Best cross-validated log loss" in cli(*command).stdout  # nothing is left to try
+    made = cli("train", "--params", "params.tuned.yaml", "--data-path", "mine.csv", "--json")
+    assert made["model_version"] == "1"
+
+
 def test_train_without_promotion_or_registration_says_so(cli):
     result = cli("train", "--samples", 200)
     assert (

@@ -44,6 +44,7 @@ def make_params():
                 "min_rows": 50,
                 "reference": None,
             },
+            "tune": {"folds": 2, "ranges": {"model.C": {"low": 1.0, "high": 9.0}}},
         }
         for name, section in sections.items():
             values[name] = {**values[name], **section}

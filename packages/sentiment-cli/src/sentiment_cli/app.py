@@ -18,6 +18,7 @@ from sentiment_cli.commands import (
     stack,
     storage,
     train,
+    tune,
 )
 from sentiment_cli.exits import PlainErrorsGroup
 
@@ -60,6 +61,7 @@ _COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
         "sentiment-cli prepare-data --source csv --input mine.csv --output data/mine.csv",
     ),
     ("Train", "train", train.train, "sentiment-cli train --champion --samples 5000"),
+    ("Train", "tune", tune.tune, "sentiment-cli tune --trials 100"),
     ("Use", "predict", predict.predict, "sentiment-cli predict 'A fine film' --explain"),
     ("Models", "model-info", registry.model_info, "sentiment-cli model-info champion"),
     ("Models", "list-versions", registry.list_versions, "sentiment-cli list-versions --json"),

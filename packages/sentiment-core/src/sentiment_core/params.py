@@ -129,6 +129,35 @@ class PromotionParams(_Section):
     )
 
 
+class ChoiceRange(_Section):
+    """A parameter that is one of some values."""
+
+    choices: Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
+class NumberRange(_Section):
+    """A parameter that is a number between two others."""
+
+    low: float
+    high: float
+    log: bool = Field(default=False, description="Whether factors count, not differences.")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ValueError("low is less than high, and more than 0 where log is true")
+        return self
+
+
+class TuneParams(_Section):
+    """What `sentiment-cli tune` searches."""
+
+    folds: int = Field(ge=2, le=20, description="Folds of the cross-validation.")
+    ranges: dict[str, ChoiceRange | NumberRange] = Field(
+        min_length=1, description="By section.name, such as model.C."
+    )
+
+
 class Params(_Section):
     """All parameters of one training run."""
 
@@ -137,6 +166,15 @@ class Params(_Section):
     model: ModelParams
     semi_supervised: SemiSupervisedParams
     promotion: PromotionParams
+    tune: TuneParams
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        known = {f"vectorizer.{name}" for name in VectorizerParams.model_fields}
+        known |= {f"model.{name}" for name in ModelParams.model_fields}
+        if unknown := sorted(set(self.tune.ranges) - known):
+            raise ValueError(f"tune.ranges names {', '.join(unknown)}: there is no such parameter")
+        return self
 
     @model_validator(mode="after")
     def _check_semi_supervised(self) -> Self:
@@ -180,6 +218,30 @@ class Params(_Section):
             samples=samples, path=path.with_stem(f"{path.stem}_{samples}").as_posix()
         )
 
+    def with_values(self, values: Mapping[str, object]) -> Self:
+        """Replace parameters by their dotted names.
+
+        Parameters
+        ----------
+        values : mapping of str to object
+            For example ``{"model.C": 3.0}``.
+
+        Returns
+        -------
+        Params
+            Validated.
+
+        Raises
+        ------
+        ParamsError
+            As `parse_params`.
+        """
+        sections = self.model_dump()
+        for name, value in values.items():
+            section, _, key = name.partition(".")
+            sections[section][key] = value
+        return cast("Self", parse_params(sections))
+
     def with_data(self, **values: object) -> Self:
         """Replace parameters of the data.
 
@@ -198,9 +260,7 @@ class Params(_Section):
         ParamsError
             As `parse_params`.
         """
-        sections = self.model_dump()
-        sections["data"] |= values
-        return cast("Self", parse_params(sections))
+        return self.with_values({f"data.{name}": value for name, value in values.items()})
 
 
 def parse_params(values: object) -> Params:

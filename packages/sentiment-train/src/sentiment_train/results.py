@@ -1,7 +1,7 @@
 """What a training run hands on: small frozen records."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic.dataclasses
 
@@ -61,3 +61,12 @@ class TrainingResult:
     decision: Decision | None
     challenger: bool = False
     unlabelled: str | None = None
+
+
+@dataclass(frozen=True)
+class FinishedTrial:
+    """Parameters that a search has tried; those that were given up early have no loss."""
+
+    number: int
+    values: dict[str, Any]
+    log_loss: float | None
