@@ -23,12 +23,16 @@ class TuningLog:
 
     Parameters
     ----------
-    run_id : str
-        Of the run that holds the others.
+    experiment_id : str
+        Of the active run, which holds the others.
+    params : Params
+        Where the search began.
+    name : str
+        Of the search.
     """
 
-    def __init__(self, run_id: str, params: Params, name: str) -> None:
-        self.run_id = run_id
+    def __init__(self, experiment_id: str, params: Params, name: str) -> None:
+        self._experiment_id = experiment_id
         self._params, self._name = params, name
 
     @mapped_mlflow_errors()
@@ -36,7 +40,10 @@ class TuningLog:
         """Log a trial as a nested run."""
         outcome = "complete" if trial.log_loss is not None else "pruned"
         tags = {TUNING_TAG: self._name, "trial": str(trial.number), "outcome": outcome}
-        with mlflow.start_run(nested=True, run_name=f"trial-{trial.number}", tags=tags):
+        with mlflow.start_run(
+            experiment_id=self._experiment_id, nested=True, run_name=f"trial-{trial.number}",
+            tags=tags,
+        ):  # fmt: skip
             mlflow.log_params(params_as_text(self._params.with_values(trial.values)))
             if trial.log_loss is not None:
                 mlflow.log_metric(_METRIC, trial.log_loss)
@@ -57,4 +64,4 @@ def tuning_log(settings: TrainSettings, params: Params, name: str) -> Iterator[T
     with mapped_mlflow_errors():
         run = mlflow.start_run(experiment_id=experiment_id, run_name=f"tune-{name}", tags=tags)
     with run:
-        yield TuningLog(run.info.run_id, params, name)
+        yield TuningLog(experiment_id, params, name)
