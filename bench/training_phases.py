@@ -37,8 +37,8 @@ def main() -> None:
     if server:
         server.wait_until_ready()
     phases.end("rest of the wait for the server")
-    for name in ("load_data", "split_data", "train_model", "evaluate_model", "log_mlflow",
-                 "register_model", "promote_champion"):  # fmt: skip
+    for name in ("load_data", "split_data", "train_model", "evaluate_model", "show_metrics",
+                 "refit_model", "log_mlflow", "register_model", "promote_champion"):  # fmt: skip
         task = getattr(tasks, name)
         task.fn = phases.timed(f"task {task.name}", task.fn)
     start = time.perf_counter()
