@@ -95,7 +95,7 @@ def test_a_faulty_data_file_is_told_before_any_server_starts(tmp_path):
     (tmp_path / "bad.csv").write_text("review;sentiment\nso, so;negative\ngood;positive\n")
     result = run("train", "--data-path", "bad.csv", cwd=tmp_path, **dict.fromkeys(variables, ""))
     assert (result.returncode, result.stdout) == (1, "")
-    assert "separated by semicolons, not commas; its column 'review' holds the" in result.stderr
-    assert f"this writes a file that fits: {sys.executable} -c" in result.stderr
+    assert "its column 'review' holds the texts and 'sentiment' the labels" in result.stderr
+    assert "add --text-column review --label-column sentiment --negative negative" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / ".sentiment/prefect").exists()
