@@ -5,12 +5,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
 _FEWEST_FOLDS: Final = 2
 
 
-def calibration_folds(
+def stratified_folds(
     labels: NDArray[np.int_], n_folds: int
 ) -> list[tuple[NDArray[np.int_], NDArray[np.int_]]]:
     """Part rows into folds, each of which is left out once.
@@ -31,6 +32,25 @@ def calibration_folds(
     if folds < _FEWEST_FOLDS:
         return []
     return list(StratifiedKFold(folds).split(labels, labels))
+
+
+def calibrated_log_loss(decisions: NDArray[np.float64], labels: NDArray[np.int_]) -> float:
+    """Compute what decisions cost as probabilities, once they are calibrated on these rows.
+
+    Parameters
+    ----------
+    decisions : array of float, shape (n_samples,)
+        Of rows that the classifier was not fitted on; their scale is of no account.
+    labels : array of int, shape (n_samples,)
+        0 or 1; both occur.
+
+    Returns
+    -------
+    float
+        Mean log loss, in nats.
+    """
+    slope, intercept = platt_scaling(decisions, labels)
+    return float(log_loss(labels, 1 / (1 + np.exp(-(slope * decisions + intercept)))))
 
 
 def calibrate(

@@ -214,9 +214,8 @@ class Params(_Section):
         if samples == self.data.samples:
             return self
         path = Path(self.data.path)
-        return self.with_data(
-            samples=samples, path=path.with_stem(f"{path.stem}_{samples}").as_posix()
-        )
+        other = path.with_stem(f"{path.stem}_{samples}").as_posix()
+        return self.with_values({"data.samples": samples, "data.path": other})
 
     def with_values(self, values: Mapping[str, object]) -> Self:
         """Replace parameters by their dotted names.
@@ -241,26 +240,6 @@ class Params(_Section):
             section, _, key = name.partition(".")
             sections[section][key] = value
         return cast("Self", parse_params(sections))
-
-    def with_data(self, **values: object) -> Self:
-        """Replace parameters of the data.
-
-        Parameters
-        ----------
-        **values : object
-            By their names.
-
-        Returns
-        -------
-        Params
-            Validated.
-
-        Raises
-        ------
-        ParamsError
-            As `parse_params`.
-        """
-        return self.with_values({f"data.{name}": value for name, value in values.items()})
 
 
 def parse_params(values: object) -> Params:

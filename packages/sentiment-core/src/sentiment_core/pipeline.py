@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline
 
-from sentiment_core.calibration import calibrate, calibration_folds
+from sentiment_core.calibration import calibrate, stratified_folds
 from sentiment_core.classifier import build_classifier, fit_classifier
 from sentiment_core.cleaning import clean_text
 from sentiment_core.params import Params, VectorizerParams
@@ -85,7 +85,7 @@ def fit_pipeline(params: Params, texts: Sequence[str], labels: Sequence[int]) ->
     features = csr_array(pipeline["vectorizer"].fit_transform(texts))
     classifier, targets = pipeline["classifier"], np.asarray(labels)
     fit_classifier(classifier, features, targets, params.model)
-    folds = calibration_folds(targets, params.model.calibration_folds or 0)
+    folds = stratified_folds(targets, params.model.calibration_folds or 0)
     decisions = np.empty(len(targets))
     for seen, unseen in folds:
         other = clone(classifier)

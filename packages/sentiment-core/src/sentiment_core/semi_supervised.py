@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, vstack
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
 from sklearn.utils.extmath import randomized_svd
 
-from sentiment_core.calibration import calibrate, calibration_folds, platt_scaling
+from sentiment_core.calibration import calibrate, calibrated_log_loss, stratified_folds
 from sentiment_core.classifier import fit_classifier
 from sentiment_core.params import Params
 from sentiment_core.pipeline import build_pipeline
@@ -94,7 +93,7 @@ def fit_semi_supervised(
     logger.info("Counting the terms of %d reviews", len(texts) + len(unlabelled))
     features = csr_array(pipeline["vectorizer"].fit_transform([*texts, *unlabelled]))
     classifier, targets = pipeline["classifier"], np.asarray(labels)
-    folds = calibration_folds(targets, params.model.calibration_folds or 0)
+    folds = stratified_folds(targets, params.model.calibration_folds or 0)
     if not folds:
         raise ValueError("each class needs two labelled reviews at least")
     logger.info("Finding latent dimensions of %d terms", features.shape[1])
@@ -138,8 +137,7 @@ def _choose_weight(
         decisions = np.empty(len(labels))
         for teacher, (_, unseen) in zip(teachers, folds, strict=True):
             decisions[unseen] = teacher.values(weight)[unseen]
-        slope, intercept = platt_scaling(decisions, labels)
-        return float(log_loss(labels, 1 / (1 + np.exp(-(slope * decisions + intercept)))))
+        return calibrated_log_loss(decisions, labels)
 
     return min(_LATENT_WEIGHTS, key=loss)
 

@@ -129,12 +129,11 @@ def evaluate(
             f"{int(kept.sum())} of {len(frame)} reviews were not trained on, and not both classes "
             "are among them: name a file with more reviews, or leave --unseen out."
         )
-    rivals = [(version, scorer) for version, (scorer, _) in zip(versions, fetched, strict=True)][1:]
     texts, labels = frame["text"][kept].tolist(), frame["label"][kept].to_numpy()
     with progress("Judging"):
         result = assess(
             versions[0], fetched[0][0], texts, labels,
-            against=rivals[0] if rivals else None,
+            against=(versions[1], fetched[1][0]) if against else None,
             columns={name: frame[name][kept].tolist() for name in others},
             checks=checks, n_worst=worst,
         )  # fmt: skip

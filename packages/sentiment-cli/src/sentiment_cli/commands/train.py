@@ -22,6 +22,7 @@ from sentiment_cli.options import (
 )
 from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
+from sentiment_cli.training_file import read_training_file
 from sentiment_cli.training_watch import TrainingWatch
 
 if TYPE_CHECKING:
@@ -191,11 +192,11 @@ def run_training(
 def _with_options(
     params: "Params", unlabelled: str | None, columns: Mapping[str, str | None] | None
 ) -> "Params":
-    given: dict[str, object] = {"unlabelled": unlabelled} if unlabelled else {}
+    given: dict[str, object] = {"data.unlabelled": unlabelled} if unlabelled else {}
     if columns and any(columns.values()):
         read = read_columns(params.data.columns, **columns)
-        given["columns"] = read.model_dump() if read else None
-    return params.with_data(**given) if given else params
+        given["data.columns"] = read.model_dump() if read else None
+    return params.with_values(given) if given else params
 
 
 def _train_here(settings: "TrainSettings", request: "TrainingRequest") -> "TrainingResult":
@@ -236,17 +237,13 @@ def _check_data(
     settings: "TrainSettings", params: "Params", data_path: Path | None, *, promote: bool
 ) -> None:
     from sentiment_train.data.reference import load_reference
-    from sentiment_train.data.training_data import provide_data_file, read_training_data
     from sentiment_train.data.unlabelled import refuse_missing
-
-    def print_note(note: str) -> None:
-        typer.echo(f"Note: {note}", err=True)
 
     if params.data.unlabelled:
         refuse_missing(params.data.unlabelled)
     if promote and params.promotion.reference:
         load_reference(Path(params.promotion.reference), params.data.columns, None)
-    read_training_data(provide_data_file(params, data_path, settings, print_note), params)
+    read_training_file(settings, params, data_path)
 
 
 def _print_result(result: "TrainingResult", *, champion: bool) -> None:

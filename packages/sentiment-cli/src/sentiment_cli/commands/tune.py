@@ -10,6 +10,7 @@ from sentiment_cli.interruption import interruption
 from sentiment_cli.options import DEFAULT_PARAMS, JsonOption, ParamsOption
 from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
+from sentiment_cli.training_file import read_training_file
 from sentiment_core.errors import DataError
 
 if TYPE_CHECKING:
@@ -91,14 +92,9 @@ def _read(
     settings: "TrainSettings", params: "Params", data_path: Path | None
 ) -> "tuple[Split, str]":
     from sentiment_train.data.split import split_dataset
-    from sentiment_train.data.training_data import provide_data_file, read_training_data
-
-    def print_note(note: str) -> None:
-        typer.echo(f"Note: {note}", err=True)
 
     with progress("Reading the reviews"):
-        path = provide_data_file(params, data_path, settings, print_note)
-        data = read_training_data(path, params)
+        data = read_training_file(settings, params, data_path)
     split = split_dataset(
         data.frame, data.fingerprints, test_size=params.data.test_size, seed=params.data.seed
     )

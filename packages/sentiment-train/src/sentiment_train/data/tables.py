@@ -69,14 +69,14 @@ def read_table(
             f"{path} is a spreadsheet or an archive, not CSV: name a spreadsheet .xlsx, save it as "
             "CSV UTF-8, or unpack the archive."
         )
-    text = decode(content, path)
+    text = _decode(content, path)
     if ending in JSON_LINES:
         return _as_strings(_read_json_lines(text, path))
     first = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
-    return _read_csv(text, path, separator or find_separator(first, columns), header)
+    return _read_csv(text, path, separator or _find_separator(first, columns), header)
 
 
-def decode(content: bytes, path: Path) -> str:
+def _decode(content: bytes, path: Path) -> str:
     """Decode UTF-8, or UTF-16 that begins with its mark; DataError names a line of anything else.
 
     `path` is the name of the file in messages.
@@ -94,7 +94,7 @@ def decode(content: bytes, path: Path) -> str:
         ) from error
 
 
-def find_separator(line: str, columns: tuple[str, ...]) -> str:
+def _find_separator(line: str, columns: tuple[str, ...]) -> str:
     """Find the separator of a header: the one that finds the columns, else a comma."""
     for separator in SEPARATORS:
         names = {name.strip().strip('"') for name in line.split(separator)}

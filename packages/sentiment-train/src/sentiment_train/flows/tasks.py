@@ -31,7 +31,7 @@ from sentiment_train.liveness import LivingProcess
 from sentiment_train.model.card import markdown_table, rounded
 from sentiment_train.model.curves import HeldOutScores, write_curves
 from sentiment_train.model.fitting import fit_scorer
-from sentiment_train.model.trained import JudgedModel, TrainedModel, refit
+from sentiment_train.model.trained import JudgedModel, TrainedModel, judge, refit
 from sentiment_train.registry.comparison import HeldOutComparison
 from sentiment_train.registry.export import keep_exported
 from sentiment_train.registry.judged_model import read_judged
@@ -103,10 +103,7 @@ def train_model(train: pd.DataFrame, params: Params) -> LinearScorer:
 def evaluate_model(scorer: LinearScorer, test: pd.DataFrame) -> JudgedModel:
     """Score the held-out rows."""
     begin(Step.EVALUATE)
-    probabilities = scorer.predict_proba(test["text"].tolist())[:, 1]
-    judged = JudgedModel(
-        scorer, HeldOutScores(scorer.digest, test["label"].to_numpy(), probabilities)
-    )
+    judged = judge(scorer, test)
     logger.info(
         "On %d held-out reviews: %s",
         len(test),

@@ -7,9 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.metrics import log_loss
 
-from sentiment_core.calibration import calibration_folds, platt_scaling
+from sentiment_core.calibration import calibrated_log_loss, stratified_folds
 from sentiment_core.classifier import build_classifier, fit_classifier
 from sentiment_core.params import Params, VectorizerParams
 from sentiment_core.pipeline import build_vectorizer
@@ -34,7 +33,7 @@ class CrossValidation:
     def __init__(self, texts: Sequence[str], labels: NDArray[np.int_], n_folds: int) -> None:
         self._texts = np.array(texts, dtype=object)
         self._labels = labels
-        self.folds = calibration_folds(labels, n_folds)
+        self.folds = stratified_folds(labels, n_folds)
         self._cached: dict[tuple[str, int], tuple[csr_array, csr_array]] = {}
 
     def losses(self, params: Params) -> Iterator[float]:
@@ -55,9 +54,7 @@ class CrossValidation:
             classifier = build_classifier(params.model)
             fit_classifier(classifier, features, self._labels[seen], params.model)
             decisions = classifier.decision_function(features_of_unseen)
-            slope, intercept = platt_scaling(decisions, self._labels[unseen])
-            positive = 1 / (1 + np.exp(-(slope * decisions + intercept)))
-            yield float(log_loss(self._labels[unseen], positive))
+            yield calibrated_log_loss(decisions, self._labels[unseen])
 
     def _features(self, params: VectorizerParams, number: int) -> tuple[csr_array, csr_array]:
         key = json.dumps(params.model_dump(mode="json")), number

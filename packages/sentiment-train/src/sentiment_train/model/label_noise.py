@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sentiment_core.calibration import calibration_folds
+from sentiment_core.calibration import stratified_folds
 from sentiment_core.errors import DataError
 from sentiment_core.labels import SENTIMENTS, Sentiment
 from sentiment_core.params import Params
@@ -48,7 +48,7 @@ def find_suspects(frame: pd.DataFrame, params: Params) -> list[Suspect]:
     mean of those that bear it.
     """
     labels = frame["label"].to_numpy()
-    folds = calibration_folds(labels, FOLDS)
+    folds = stratified_folds(labels, FOLDS)
     if not folds:
         raise DataError("Too few reviews to look for wrong labels: it takes two of each class.")
     positive = np.empty(len(labels))

@@ -14,7 +14,7 @@ from sentiment_train.data.split import Split
 from sentiment_train.data.training_data import TrainingData
 from sentiment_train.data.unlabelled import UnlabelledReviews
 from sentiment_train.model.curves import HeldOutScores
-from sentiment_train.model.evaluation import Evaluation, evaluate, is_better
+from sentiment_train.model.evaluation import Evaluation, is_better
 from sentiment_train.model.fitting import fit_scorer
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,14 @@ class JudgedModel:
     def evaluation(self) -> Evaluation:
         """The metrics on the held-out rows."""
         return self.scores.evaluation
+
+
+def judge(scorer: LinearScorer, rows: pd.DataFrame) -> JudgedModel:
+    """Score labelled rows (columns ``text`` and ``label``)."""
+    probabilities = scorer.predict_proba(rows["text"].tolist())[:, 1]
+    return JudgedModel(
+        scorer, HeldOutScores(scorer.digest, rows["label"].to_numpy(), probabilities)
+    )
 
 
 @dataclass(frozen=True)
@@ -113,9 +121,7 @@ def refit(
         something is wrong with it.
     """
     scorer = fit_scorer(rows, params, unlabelled)
-    probabilities = scorer.predict_proba(test["text"].tolist())[:, 1]
-    mine = evaluate(test["label"], probabilities).metrics()[DECIDING_METRIC]
-    its = _loss(judged)
+    mine, its = _loss(judge(scorer, test)), _loss(judged)
     if is_better(mine, its, DECIDING_METRIC):
         return scorer
     logger.warning(

@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from sentiment_core.calibration import stratified_folds
 from sentiment_core.errors import DataError, RunError
 from sentiment_core.params import ChoiceRange, Params
 from sentiment_train.model.cross_validation import CrossValidation
@@ -44,7 +45,7 @@ class Search:
     def __init__(self, journal: Path, name: str, rows: pd.DataFrame, params: Params) -> None:
         journal.parent.mkdir(parents=True, exist_ok=True)
         self._journal, self._name, self._rows, self._params = journal, name, rows, params
-        if not CrossValidation(rows["text"].tolist(), rows["label"].to_numpy(), 2).folds:
+        if not stratified_folds(rows["label"].to_numpy(), params.tune.folds):
             raise DataError("Too few reviews for a cross-validation: it takes two of each class.")
         self._study = _open(journal, name, seed=params.model.random_state)
         if not self._study.get_trials(deepcopy=False):

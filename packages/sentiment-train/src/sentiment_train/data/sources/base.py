@@ -1,5 +1,6 @@
 """The interface of every source of reviews."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Protocol, Self
 
@@ -17,6 +18,25 @@ NO_NETWORK_NEEDED: Final = (
 )
 
 
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a command line knows of sources; each takes what it needs.
+
+    Attributes
+    ----------
+    cache : Path
+        Folder of downloads.
+    csv_path : Path or None
+        A file of the user's own.
+    columns : ColumnParams or None
+        Where that file holds texts and labels.
+    """
+
+    cache: Path
+    csv_path: Path | None = None
+    columns: ColumnParams | None = None
+
+
 class ReviewSource(Protocol):
     """A place that labelled reviews come from; the one place that states whose they are."""
 
@@ -27,17 +47,8 @@ class ReviewSource(Protocol):
     """What is known of the terms under which they may be used."""
 
     @classmethod
-    def create(cls, *, cache: Path, csv_path: Path | None, columns: ColumnParams | None) -> Self:
+    def create(cls, options: SourceOptions) -> Self:
         """Create the source from what a command line knows; nothing is read or downloaded yet.
-
-        Parameters
-        ----------
-        cache : Path
-            Folder of downloads.
-        csv_path : Path or None
-            A file of the user's own.
-        columns : ColumnParams or None
-            Where that file holds texts and labels.
 
         Raises
         ------

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from sentiment_core.params import ColumnParams, SourceName
-from sentiment_train.data.sources.base import ReviewSource
+from sentiment_train.data.sources.base import ReviewSource, SourceOptions
 from sentiment_train.data.sources.csv_file import CsvSource
 from sentiment_train.data.sources.hub import HubSource
 from sentiment_train.data.sources.package import PackageSource
@@ -33,4 +33,4 @@ def find_source(
     DataError
         If the source ``csv`` has no file.
     """
-    return SOURCES[name].create(cache=cache, csv_path=csv_path, columns=columns)
+    return SOURCES[name].create(SourceOptions(cache, csv_path, columns))

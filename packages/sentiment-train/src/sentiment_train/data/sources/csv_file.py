@@ -11,6 +11,7 @@ from sentiment_core.errors import DataError
 from sentiment_core.params import ColumnParams, SourceName
 from sentiment_train.data.column_advice import render_options
 from sentiment_train.data.dataset import parse_dataset, read_data_file
+from sentiment_train.data.sources.base import SourceOptions
 
 
 class CsvSource:
@@ -27,19 +28,13 @@ class CsvSource:
         self._path, self._columns = path, columns
 
     @classmethod
-    def create(  # noqa: D102 - as in the protocol
-        cls,
-        *,
-        cache: Path,  # noqa: ARG003
-        csv_path: Path | None,
-        columns: ColumnParams | None,
-    ) -> Self:
-        if csv_path is None:
+    def create(cls, options: SourceOptions) -> Self:  # noqa: D102 - as in the protocol
+        if options.csv_path is None:
             raise DataError(
                 "The source csv needs a file: name one with "
                 "`sentiment-cli prepare-data --source csv --input FILE`."
             )
-        return cls(csv_path, columns)
+        return cls(options.csv_path, options.columns)
 
     @cached_property
     def _content(self) -> bytes:

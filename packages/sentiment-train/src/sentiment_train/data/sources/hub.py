@@ -7,8 +7,8 @@ import httpx
 import pandas as pd
 
 from sentiment_core.errors import DataError
-from sentiment_core.params import ColumnParams, SourceName
-from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
+from sentiment_core.params import SourceName
+from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED, SourceOptions
 from sentiment_train.data.sources.download import download
 from sentiment_train.http_errors import mapped_http_errors
 
@@ -32,14 +32,8 @@ class HubSource:
         self._url = f"{repository}/resolve/{REVISION}/{FILE}"
 
     @classmethod
-    def create(  # noqa: D102 - as in the protocol
-        cls,
-        *,
-        cache: Path,
-        csv_path: Path | None,  # noqa: ARG003
-        columns: ColumnParams | None,  # noqa: ARG003
-    ) -> Self:
-        return cls(cache)
+    def create(cls, options: SourceOptions) -> Self:  # noqa: D102 - as in the protocol
+        return cls(options.cache)
 
     @property
     def description(self) -> str:

@@ -9,9 +9,9 @@ from typing import ClassVar, Final, Self
 import pandas as pd
 
 from sentiment_core.errors import DataError
-from sentiment_core.params import ColumnParams, SourceName
+from sentiment_core.params import SourceName
 from sentiment_train.data.dataset import read_data_file
-from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT
+from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, SourceOptions
 
 SHA256: Final = (
     "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"  # pragma: allowlist secret
@@ -37,13 +37,7 @@ class PackageSource:
         self._sha256 = sha256
 
     @classmethod
-    def create(  # noqa: D102 - as in the protocol
-        cls,
-        *,
-        cache: Path,  # noqa: ARG003
-        csv_path: Path | None,  # noqa: ARG003
-        columns: ColumnParams | None,  # noqa: ARG003
-    ) -> Self:
+    def create(cls, options: SourceOptions) -> Self:  # noqa: ARG003, D102 - as in the protocol
         return cls()
 
     @property

@@ -8,8 +8,8 @@ from typing import ClassVar, Final, Self
 import pandas as pd
 
 from sentiment_core.errors import DataError
-from sentiment_core.params import ColumnParams, SourceName
-from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED
+from sentiment_core.params import SourceName
+from sentiment_train.data.sources.base import IMDB_TRAIN_SPLIT, NO_NETWORK_NEEDED, SourceOptions
 from sentiment_train.data.sources.download import download
 
 URL: Final = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -37,14 +37,8 @@ class StanfordSource:
         self._cache, self._url, self._sha256 = cache, url, sha256
 
     @classmethod
-    def create(  # noqa: D102 - as in the protocol
-        cls,
-        *,
-        cache: Path,
-        csv_path: Path | None,  # noqa: ARG003
-        columns: ColumnParams | None,  # noqa: ARG003
-    ) -> Self:
-        return cls(cache)
+    def create(cls, options: SourceOptions) -> Self:  # noqa: D102 - as in the protocol
+        return cls(options.cache)
 
     @property
     def description(self) -> str:

@@ -1,0 +1,31 @@
+"""The file that a command trains on, read before anything else is done."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from sentiment_core.params import Params
+    from sentiment_train.data.training_data import TrainingData
+    from sentiment_train.settings import TrainSettings
+
+
+def read_training_file(
+    settings: "TrainSettings", params: "Params", data_path: Path | None
+) -> "TrainingData":
+    """Make the file if it has to be made, say what is unexpected of it, and read it.
+
+    `data_path` is the user's own file; None takes that of the parameters.
+
+    Raises
+    ------
+    DataError
+        If it cannot be made or read.
+    """
+    from sentiment_train.data.training_data import provide_data_file, read_training_data
+
+    def print_note(note: str) -> None:
+        typer.echo(f"Note: {note}", err=True)
+
+    return read_training_data(provide_data_file(params, data_path, settings, print_note), params)
