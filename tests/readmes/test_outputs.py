@@ -1,7 +1,6 @@
 """Every output that a README shows is what its command prints, but for ids, times and durations."""
 
 import os
-import shutil
 import subprocess
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 
 from tests.readmes.console import commands, normalise
 from tests.support import BIN, ROOT, eventually, free_port, running
+from tests.support.projects import copy_choices
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -42,7 +42,7 @@ ELSEWHERE = {
 def project(tmp_path_factory):
     """The folder of somebody who has typed the first command; and what it printed."""
     folder = tmp_path_factory.mktemp("project")
-    shutil.copy(ROOT / "params.yaml", folder)
+    copy_choices(folder)
     return folder, run("sentiment-cli quickstart", folder)
 
 

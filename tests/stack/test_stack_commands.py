@@ -17,6 +17,7 @@ import pytest
 from sentiment_cli.stack.health import check_part
 from sentiment_cli.stack.supervisor import check_ports
 from tests.support import BIN, ROOT, eventually
+from tests.support.projects import copy_choices
 from tests.support.stack import as_variables, make_settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -95,8 +96,7 @@ class Project:
 def project():
     root = Path(tempfile.mkdtemp(prefix="sentiment-project-"))
     root.chmod(0o755)
-    for name in ("params.yaml", "prefect.yaml"):
-        shutil.copy(ROOT / name, root)
+    shutil.copy(ROOT / "prefect.yaml", copy_choices(root))
     project = Project(root)
     try:
         yield project

@@ -8,7 +8,6 @@ import threading
 from dataclasses import dataclass, field
 
 from sentiment_core.errors import NotFoundError, NotReadyError, ScorerError
-from sentiment_core.params import PromotionParams
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train.registry.authority import Authority, read_state
 from sentiment_train.registry.decision import Comparison, SetAlias, crown, reconcile
@@ -16,6 +15,7 @@ from sentiment_train.registry.lease import LEASE_TAG, LeaseLostError, LeaseTerms
 from sentiment_train.registry.model_record import Snapshot
 from sentiment_train.registry.promotion import promote_under_lease
 from sentiment_train.registry.rollback import roll_back
+from tests.support.promotion_rules import make_rule
 
 TERMS = LeaseTerms(seconds=30.0, wait_seconds=10_000.0)
 _STEP_SECONDS = 0.01
@@ -190,7 +190,7 @@ class SkippingClock:
 class ScoreJudge:
     """Compares by scores that are known; one that is None is that of a damaged model."""
 
-    rule = PromotionParams(metric="f1", min_gain=0, alpha=1, min_rows=1)
+    rule = make_rule()
 
     def __init__(self, candidate, scores):
         self._candidate, self._scores = candidate, scores

@@ -27,6 +27,7 @@ from sentiment_cli.stack.supervisor import find_store, procfile
 from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
 from tests.support import BIN, ROOT, Process, eventually, free_port, running
+from tests.support.projects import copy_choices
 from tests.support.proxy import Proxy
 
 RETRY_DELAYS = "[0.5, 0.5, 1, 1]"
@@ -163,8 +164,7 @@ def running_stack(root, **options):
     `root` is not pytest's own folder: nobody, who runs PostgreSQL for root, has to get into it.
     """
     root.chmod(0o755)
-    for name in ("params.yaml", "prefect.yaml"):
-        shutil.copy(ROOT / name, root)
+    shutil.copy(ROOT / "prefect.yaml", copy_choices(root))
     stack = Stack(root, **options)
     try:
         stack.start(*PARTS_IN_ORDER)

@@ -1,17 +1,14 @@
 import json
 import os
-import shutil
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from sentiment_cli.app import app
+from tests.support.projects import copy_choices
 from tests.support.training import empty_tracking_database, prefect_server, settings
 
 __all__ = ["empty_tracking_database", "prefect_server", "settings"]
-
-PROJECT_PARAMS = Path(__file__).parents[3] / "params.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +23,7 @@ def own_environment():
 @pytest.fixture
 def cli(settings, tmp_path, prefect_server):
     """Runs a command in a fresh project folder; returns its result, or its JSON."""
-    shutil.copy(PROJECT_PARAMS, tmp_path / "params.yaml")
+    copy_choices(tmp_path)
     runner = CliRunner()
 
     def run(*arguments, exit_code=0, stdin=None):

@@ -3,7 +3,6 @@
 import os
 import re
 import select
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.projects import copy_choices
+
 pytestmark = pytest.mark.slow
 
-PROJECT_PARAMS = Path(__file__).parents[3] / "params.yaml"
 COMMAND = str(Path(sys.executable).parent / "sentiment-cli")
 HANG_SECONDS = 240
 # A command that asks a dead server again and again takes more than a minute to end.
@@ -86,7 +86,7 @@ class Terminal:
 def project(tmp_path_factory):
     """A folder with data and databases, as after a first training."""
     folder = tmp_path_factory.mktemp("project")
-    shutil.copy(PROJECT_PARAMS, folder / "params.yaml")
+    copy_choices(folder)
     terminal = Terminal("train", "--champion", "--samples", "400", cwd=folder)
     assert terminal.end()[0] == 0, terminal.output
     return folder

@@ -19,6 +19,7 @@ from sentiment_cli.backup.manifest import Manifest, SavedBucket
 from sentiment_cli.buckets import make_buckets
 from sentiment_core.s3_store import S3Store
 from sentiment_core.store_settings import StoreSettings
+from tests.support.projects import copy_choices
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own warnings
 
@@ -35,8 +36,7 @@ def folder(tmp_path):
     """A folder with the parameters of the project, and nothing else."""
     folder = tmp_path / "folder"
     folder.mkdir()
-    shutil.copy(Path(__file__).parents[3] / "params.yaml", folder)
-    return folder
+    return copy_choices(folder)
 
 
 def make_empty_backup(path):

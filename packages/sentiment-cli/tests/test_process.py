@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[3]
+from tests.support import ROOT
+from tests.support.projects import CHOICES, copy_choices
 
 
-def run(*arguments, cwd=PROJECT, stdin=subprocess.DEVNULL, **environment):
+def run(*arguments, cwd=ROOT, stdin=subprocess.DEVNULL, **environment):
     return subprocess.run(
         [str(Path(sys.executable).parent / "sentiment-cli"), *arguments],
         cwd=cwd, stdin=stdin, env=os.environ | environment, capture_output=True, text=True,
@@ -54,7 +55,7 @@ def test_the_version_is_printed():
 @pytest.mark.slow
 def test_the_first_command_works_without_any_server(tmp_path):
     variables = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "SENTIMENT_HOME", "PREFECT_HOME")
-    (tmp_path / "params.yaml").write_bytes((PROJECT / "params.yaml").read_bytes())
+    copy_choices(tmp_path)
     result = run("quickstart", cwd=tmp_path, **dict.fromkeys(variables, ""))
     assert result.returncode == 0, result.stderr
     # Nothing but signs of life, on a slow machine.
@@ -62,7 +63,9 @@ def test_the_first_command_works_without_any_server(tmp_path):
     assert "Set as champion" in result.stdout
     assert "positive (0." in result.stdout
     assert "negative (" in result.stdout
-    assert {entry.name for entry in tmp_path.iterdir()} == {"params.yaml", ".sentiment", "data"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {
+        *CHOICES, ".sentiment", "data",
+    }  # fmt: skip
 
     environment = os.environ | dict.fromkeys(variables, "")
     command = [str(Path(sys.executable).parent / "sentiment-cli"), "predict"]
@@ -91,7 +94,7 @@ def test_a_terminal_without_a_review_is_told_how_to_give_one():
 
 def test_a_faulty_data_file_is_told_before_any_server_starts(tmp_path):
     variables = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "SENTIMENT_HOME", "PREFECT_HOME")
-    (tmp_path / "params.yaml").write_bytes((PROJECT / "params.yaml").read_bytes())
+    copy_choices(tmp_path)
     (tmp_path / "bad.csv").write_text("review;sentiment\nso, so;negative\ngood;positive\n")
     result = run("train", "--data-path", "bad.csv", cwd=tmp_path, **dict.fromkeys(variables, ""))
     assert (result.returncode, result.stdout) == (1, "")

@@ -43,6 +43,14 @@ def make_params():
                 "alpha": 0.05,
                 "min_rows": 50,
                 "reference": None,
+                "guardrails": {
+                    "slice_loss": None,
+                    "calibration_error": None,
+                    "megabytes": None,
+                    "slowdown": None,
+                    "behaviour": None,
+                    "behaviour_loss": 0.0,
+                },
             },
             "tune": {"folds": 2, "ranges": {"model.C": {"low": 1.0, "high": 9.0}}},
         }

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment_core.params import PromotionParams
 from sentiment_train.registry.decision import (
     HISTORY_LENGTH,
     Comparison,
@@ -20,6 +19,7 @@ from sentiment_train.registry.decision import (
     reconcile,
     step_back,
 )
+from tests.support.promotion_rules import make_rule
 
 KNOWN = frozenset("12345")
 versions = st.sampled_from("123456")  # the last one does not exist
@@ -119,7 +119,7 @@ def test_only_what_is_better_on_the_same_rows_and_not_by_chance_wins(
     """The figure on all rows, 0.99, does not count."""
     state = RegistryState("1", history=("1",), known=KNOWN)
     comparison = Comparison("1", mine, rival, "because", 0.25, 400, objection)
-    rule = PromotionParams(metric=metric, min_gain=min_gain, alpha=0.05, min_rows=50)
+    rule = make_rule(metric=metric, min_gain=min_gain, alpha=0.05, min_rows=50)
     decision, actions = decide(state, "2", rule, 0.99, comparison)
     assert (decision.verdict, decision.reason) == (verdict, reason)
     assert (decision.candidate_score, decision.champion_score) == (mine, rival)

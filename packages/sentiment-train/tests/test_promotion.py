@@ -15,7 +15,6 @@ from mlflow.exceptions import MlflowException
 
 from sentiment_core.errors import InputError, NotFoundError, NotReadyError, UnreachableError
 from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE
-from sentiment_core.params import PromotionParams
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train.data.dataset import text_fingerprints
 from sentiment_train.model.curves import HeldOutScores
@@ -27,11 +26,12 @@ from sentiment_train.registry.promotion import promote
 from sentiment_train.registry.rollback import Rollback
 from sentiment_train.registry.run_log import ensure_experiment
 from sentiment_train.registry.versions import Registry
+from tests.support.promotion_rules import make_guardrails, make_rule
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own
 
 TEST = pd.DataFrame({"text": ["good"] * 40 + ["bad"] * 40, "label": [1] * 40 + [0] * 40})
-RULE = PromotionParams(metric="log_loss", min_gain=0, alpha=0.05, min_rows=40)
+RULE = make_rule(metric="log_loss", alpha=0.05, min_rows=40)
 
 
 def compare(registry, scorer, known=None):
@@ -318,6 +318,25 @@ def test_a_gain_that_may_be_chance_does_not_count(two_versions):
     clear = judge(two_versions, "2").compare("1")
     assert clear.p_value < rule.alpha
     assert clear.objection is None
+
+
+def test_a_guardrail_keeps_a_better_model_from_serving_and_all_findings_stand_on_it(two_versions):
+    two_versions.make_champion("1")
+    limits = make_guardrails(megabytes=1e-6, slowdown=1000)
+    rule = RULE.model_copy(update={"guardrails": limits})
+    fingerprints = text_fingerprints(TEST["text"])
+    scorer = two_versions.load("2").scorer
+    tight = HeldOutComparison(two_versions, scorer, TEST, fingerprints, rule)
+    decision = promote(two_versions, "2", tight)
+    assert decision.verdict == "kept"
+    assert "; guardrail megabytes: 0.0 MB, 1e-06 allowed" in decision.reason
+    assert "slowdown" not in decision.reason
+    tags = two_versions.resolve("2").tags
+    assert tags["promotion.guardrails"].startswith("megabytes: 0.0 MB, 1e-06 allowed; slowdown: ")
+    promote(two_versions, "2", judge(two_versions, "2"))
+    tags = two_versions.resolve("2").tags
+    assert tags["promotion.verdict"] == "promoted"
+    assert "promotion.guardrails" not in tags
 
 
 def test_a_model_that_was_scored_is_not_scored_again(two_versions, monkeypatch):

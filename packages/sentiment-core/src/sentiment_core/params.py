@@ -109,6 +109,25 @@ class SemiSupervisedParams(_Section):
     )
 
 
+class GuardrailParams(_Section):
+    """What may not get worse when a champion is replaced; null: not looked at."""
+
+    slice_loss: float | None = Field(
+        ge=0, le=1, description="Largest fall of accuracy in a third of the reviews by length."
+    )
+    calibration_error: float | None = Field(
+        ge=0, le=1, description="Largest calibration error, unless the champion's is as large."
+    )
+    megabytes: float | None = Field(gt=0, description="Largest scorer file.")
+    slowdown: float | None = Field(
+        gt=0, description="How many times as long as the champion it may take for a review."
+    )
+    behaviour: str | None = Field(min_length=1, description="File of behavioural checks.")
+    behaviour_loss: float = Field(
+        ge=0, le=1, description="Largest fall of the share of behavioural checks that are passed."
+    )
+
+
 class PromotionParams(_Section):
     """When a candidate replaces the champion."""
 
@@ -127,6 +146,7 @@ class PromotionParams(_Section):
         description="File of labelled reviews that every candidate is judged on instead of its "
         "held-out rows; null: none.",
     )
+    guardrails: GuardrailParams
 
 
 class ChoiceRange(_Section):

@@ -31,6 +31,7 @@ class Decision:
     champion_score: float | None = None
     p_value: float | None = None
     n_rows: int | None = None
+    guardrails: str | None = None
 
     @property
     def promoted(self) -> bool:

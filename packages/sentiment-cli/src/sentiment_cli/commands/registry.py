@@ -107,7 +107,9 @@ def compare(
     model_name: ModelNameOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show two versions side by side: what they scored and how they were made."""
+    """Show two versions side by side: figures, parameters, and what was decided."""
+    from sentiment_train.registry.promotion import DECISION_PREFIX
+
     registry = open_registry(model_name)
     infos = [registry.resolve(reference) for reference in (first, second)]
     runs = [registry.run_record(info) for info in infos]
@@ -120,6 +122,8 @@ def compare(
         [name, *(f"{run.metrics[name]:.4f}" if name in run.metrics else "" for run in runs)]
         for name in sorted(runs[0].metrics | runs[1].metrics)
     ]
+    decided = {name for info in infos for name in info.tags if name.startswith(DECISION_PREFIX)}
+    rows += [[name, *(info.tags.get(name, "") for info in infos)] for name in sorted(decided)]
     rows += [
         [name, *(run.params.get(name, "") for run in runs)]
         for name in sorted(runs[0].params | runs[1].params)

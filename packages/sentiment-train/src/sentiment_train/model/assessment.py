@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sentiment_core.cleaning import tokenize
 from sentiment_core.labels import DECISION_THRESHOLD, SENTIMENTS, Sentiment, classify
 from sentiment_core.scorer import LinearScorer, TermContribution
 from sentiment_train.model.behaviour import Behaviour, BehaviourCheck, run_checks
@@ -18,6 +17,7 @@ from sentiment_train.model.bootstrap import (
     gains_with_intervals,
 )
 from sentiment_train.model.significance import log_losses, p_value_of_gain
+from sentiment_train.model.slices import by_length
 
 _TERMS: Final = 5
 _MOST_SLICES: Final = 20
@@ -104,7 +104,10 @@ def assess(
     """
     positive, known = scorer.score_batch(texts)
     right = (positive >= DECISION_THRESHOLD) == labels
-    slices = _by_length(texts, right)
+    slices = [
+        Slice("length", name, int(rows.sum()), float(right[rows].mean()))
+        for name, rows in by_length(texts)
+    ]
     for name, values in (columns or {}).items():
         slices += _by_value(name, values, right)
     return Assessment(
@@ -133,19 +136,6 @@ def _gain(
         gains_with_intervals(labels, positive, rival),
         p_value_of_gain(labels, positive, rival),
     )
-
-
-def _by_length(texts: list[str], right: NDArray[np.bool_]) -> list[Slice]:
-    """Cut the reviews into thirds by their number of words."""
-    lengths = np.array([len(tokenize(text)) for text in texts])
-    limits = np.unique(np.quantile(lengths, [1 / 3, 2 / 3], method="lower"))
-    third = np.searchsorted(limits, lengths)
-    slices = []
-    for number in np.unique(third):
-        rows = third == number
-        name = f"{lengths[rows].min()} to {lengths[rows].max()} words"
-        slices.append(Slice("length", name, int(rows.sum()), float(right[rows].mean())))
-    return slices
 
 
 def _by_value(column: str, values: Sequence[str], right: NDArray[np.bool_]) -> list[Slice]:

@@ -64,6 +64,20 @@ def figures_with_intervals(
     )
 
 
+def calibration_error(labels: NDArray[np.int_], probabilities: Floats) -> float:
+    """Compute the expected calibration error in 15 equally wide bins; see `figures_with_intervals`.
+
+    Parameters
+    ----------
+    labels : array of int, shape (n_samples,)
+        0 or 1.
+    probabilities : array of float in [0, 1], shape (n_samples,)
+        Predicted probability of class 1.
+    """
+    weights = np.ones((1, len(labels)))
+    return float(_calibration_error(_Resample(labels, weights), probabilities)[0])
+
+
 def gains_with_intervals(
     labels: NDArray[np.int_],
     probabilities: Floats,
@@ -125,9 +139,6 @@ def _figures(sample: _Resample, probabilities: Floats) -> dict[str, Floats]:
     # Those without a single positive answer have a precision and an F1 of 0, as in scikit-learn.
     answered = np.maximum(true_positives + false_positives, 1.0)
     losses = log_losses(labels, probabilities, floor=float(np.finfo(float).eps))  # scikit-learn's
-    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.zeros((len(labels), CALIBRATION_BINS))
-    gaps[np.arange(len(labels)), bins] = labels - probabilities
     return {
         "accuracy": right / total,
         "f1": 2 * true_positives / (true_positives + false_positives + positives),
@@ -136,8 +147,17 @@ def _figures(sample: _Resample, probabilities: Floats) -> dict[str, Floats]:
         "roc_auc": _roc_auc(sample, probabilities),
         "log_loss": weights @ losses / total,
         "brier": weights @ (labels - probabilities) ** 2 / total,
-        "calibration_error": np.abs(weights @ gaps).sum(axis=1) / total,
+        "calibration_error": _calibration_error(sample, probabilities),
     }
+
+
+def _calibration_error(sample: _Resample, probabilities: Floats) -> Floats:
+    labels, weights = sample
+    bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = np.zeros((len(labels), CALIBRATION_BINS))
+    gaps[np.arange(len(labels)), bins] = labels - probabilities
+    error: Floats = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
+    return error
 
 
 def _roc_auc(sample: _Resample, probabilities: Floats) -> Floats:

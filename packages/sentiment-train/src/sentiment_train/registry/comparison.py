@@ -1,6 +1,7 @@
 """Compares a candidate with registered versions on the candidate's held-out rows."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +14,10 @@ from sentiment_core.labels import SENTIMENTS
 from sentiment_core.model_package import load_package
 from sentiment_core.params import PromotionParams
 from sentiment_core.scorer import LinearScorer
+from sentiment_train.model.behaviour import BehaviourCheck
 from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import evaluate
+from sentiment_train.model.guardrails import ScoredModel, check_guardrails
 from sentiment_train.model.significance import p_value_of_gain
 from sentiment_train.registry.decision import Comparison
 from sentiment_train.registry.judged_model import Rows, read_judged, read_training_rows
@@ -41,6 +44,8 @@ class HeldOutComparison:
         What a model says of these rows; a version with its digest is not scored again.
     kind : {"held-out", "reference"}
         What the rows are called.
+    checks : sequence of BehaviourCheck
+        What both models are asked beside the rows.
     """
 
     def __init__(
@@ -52,20 +57,22 @@ class HeldOutComparison:
         rule: PromotionParams,
         known: HeldOutScores | None = None,
         kind: Literal["held-out", "reference"] = "held-out",
+        checks: Sequence[BehaviourCheck] = (),
     ) -> None:
         self.rule = rule
+        self._checks = checks
         self._kind = kind
         self._registry = registry
         self._texts = test["text"].tolist()
         self._labels = test["label"].to_numpy()
         self._fingerprints = fingerprints
         self._scored = {known.scorer_digest: known.probabilities} if known else {}
-        self._candidate = self._probabilities(scorer)
+        self._candidate = ScoredModel(scorer, self._probabilities(scorer))
         self._compared: dict[str, Comparison] = {}
 
     def candidate_score(self) -> float:
         """Return the candidate's metric on all held-out rows."""
-        return self._score(self._candidate, self._every_row())
+        return evaluate(self._labels, self._candidate.probabilities).metrics()[self.rule.metric]
 
     def compare(self, version: str) -> Comparison:
         """Compare the candidate with a version; one whose model is damaged or gone has no score.
@@ -92,18 +99,38 @@ class HeldOutComparison:
                 version, None, None, f"version {version} and this one have {remark} in common",
                 n_rows=int(fair.sum()), objection=missing,
             )  # fmt: skip
-        rival = self._probabilities(scorer)
-        p_value = p_value_of_gain(self._labels[fair], self._candidate[fair], rival[fair])
-        mine, its = self._score(self._candidate, fair), self._score(rival, fair)
+        return self._compare_on(fair, version, scorer, remark)
+
+    def _compare_on(
+        self, fair: NDArray[np.bool_], version: str, scorer: LinearScorer, remark: str
+    ) -> Comparison:
+        labels = self._labels[fair]
+        mine = ScoredModel(self._candidate.scorer, self._candidate.probabilities[fair])
+        its = ScoredModel(scorer, self._probabilities(scorer)[fair])
+        score, rival_score = (
+            evaluate(labels, model.probabilities).metrics()[self.rule.metric]
+            for model in (mine, its)
+        )
+        texts = [text for text, is_fair in zip(self._texts, fair, strict=True) if is_fair]
+        limits = self.rule.guardrails
+        guardrails = check_guardrails(limits, mine, its, texts, labels, self._checks)
+        objections = [str(guardrail) for guardrail in guardrails if guardrail.broken]
+        p_value = p_value_of_gain(labels, mine.probabilities, its.probabilities)
+        if p_value > self.rule.alpha:
+            objections.append(
+                f"so much may be chance (p {p_value:.2f}, promotion.alpha {self.rule.alpha:g})"
+            )
         return Comparison(
-            version, mine, its,
-            f"{self.rule.metric} {mine:.4f} against {its:.4f} of version {version} on {remark}",
+            version,
+            score,
+            rival_score,
+            f"{self.rule.metric} {score:.4f} against {rival_score:.4f} of version {version} "
+            f"on {remark}",
             p_value=p_value,
             n_rows=int(fair.sum()),
-            objection=None if p_value <= self.rule.alpha else (
-                f"so much may be chance (p {p_value:.2f}, promotion.alpha {self.rule.alpha:g})"
-            ),
-        )  # fmt: skip
+            objection="; ".join(objections) or None,
+            guardrails="; ".join(f"{found.name}: {found.finding}" for found in guardrails) or None,
+        )
 
     def _every_row(self) -> NDArray[np.bool_]:
         return np.ones(len(self._labels), dtype=bool)
@@ -139,9 +166,6 @@ class HeldOutComparison:
         if scorer.digest not in self._scored:
             self._scored[scorer.digest] = scorer.predict_proba(self._texts)[:, 1]
         return self._scored[scorer.digest]
-
-    def _score(self, probabilities: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
-        return evaluate(self._labels[rows], probabilities[rows]).metrics()[self.rule.metric]
 
 
 def _read_rival(package: Path, version: str) -> tuple[LinearScorer, Rows | None]:

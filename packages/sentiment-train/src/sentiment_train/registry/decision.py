@@ -75,6 +75,8 @@ class Comparison(NamedTuple):
         Rows that both were judged on.
     objection : str or None
         Why the candidate does not win, whatever its score is.
+    guardrails : str or None
+        What was found where the candidate may not be worse.
     """
 
     version: str
@@ -84,6 +86,7 @@ class Comparison(NamedTuple):
     p_value: float | None = None
     n_rows: int | None = None
     objection: str | None = None
+    guardrails: str | None = None
 
 
 def after(state: RegistryState, actions: Iterable[Action]) -> RegistryState:
@@ -202,6 +205,7 @@ def decide(
         champion_score=comparison.rival_score,
         p_value=comparison.p_value,
         n_rows=comparison.n_rows,
+        guardrails=comparison.guardrails,
     )
     return decision, crown(state, candidate) if wins else ()
 

@@ -22,7 +22,9 @@ from sentiment_train.results import Decision
 
 logger = logging.getLogger(__name__)
 
-_TAG_PREFIX: Final = "promotion."
+DECISION_PREFIX: Final = "promotion."
+"""How the tags of a version begin that say what was decided, and why."""
+
 _OLDER_VERDICTS: Final = {"superseded": "kept"}
 """Up to version 0.1.0: one that was promoted at the same time was better."""
 
@@ -86,7 +88,8 @@ def promote_under_lease(authority: Authority, candidate: str, judge: Judge) -> D
 def _record(registry: Registry, candidate: str, decision: Decision) -> None:
     values = {**asdict(decision), "decided_at": datetime.now(UTC).isoformat()}
     tags = {
-        f"{_TAG_PREFIX}{name}": str(value) for name, value in values.items() if value is not None
+        f"{DECISION_PREFIX}{name}": None if value is None else str(value)
+        for name, value in values.items()
     }
     registry.set_tags(candidate, tags)
 
@@ -94,9 +97,9 @@ def _record(registry: Registry, candidate: str, decision: Decision) -> None:
 def read_decision(tags: Mapping[str, str]) -> Decision | None:
     """Read the decision that stands in the tags of a version; None if nothing was decided."""
     values = {
-        name.removeprefix(_TAG_PREFIX): value
+        name.removeprefix(DECISION_PREFIX): value
         for name, value in tags.items()
-        if name.startswith(_TAG_PREFIX)
+        if name.startswith(DECISION_PREFIX)
     }
     if "verdict" not in values:
         return None

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -258,10 +258,14 @@ class Registry:
             self._client.log_artifact(run_id, str(path), "reports")
 
     @mapped_mlflow_errors()
-    def set_tags(self, version: str, tags: dict[str, str]) -> None:
-        """Write tags on a version; those of the same names are replaced."""
+    def set_tags(self, version: str, tags: Mapping[str, str | None]) -> None:
+        """Write tags on a version; those of the same names are replaced, or removed for None."""
+        standing = self._client.get_model_version(self.name, version).tags
         for key, value in tags.items():
-            self._client.set_model_version_tag(self.name, version, key, value)
+            if value is not None:
+                self._client.set_model_version_tag(self.name, version, key, value)
+            elif key in standing:
+                self._client.delete_model_version_tag(self.name, version, key)
 
     def load(self, version: str) -> ModelPackage:
         """Fetch the model of a version and check it.
