@@ -370,7 +370,7 @@ def test_a_review_of_unknown_words_says_so(trained):
     assert "low_information" not in known
     assert unknown["low_information"] is True
     printed = trained("predict", "Прекрасный фильм").stdout
-    assert ") [low information: no known word] Прекрасный фильм" in printed
+    assert ") [low information: few known words] Прекрасный фильм" in printed
 
 
 @pytest.mark.parametrize(

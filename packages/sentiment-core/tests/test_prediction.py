@@ -29,13 +29,24 @@ def test_a_text_of_unknown_words_says_so(scorer, text):
     assert prediction_of(scorer.explain(text)) == prediction
 
 
-@pytest.mark.parametrize("text", ["good film", f"{FILLER} good film {FILLER}"])
-def test_one_known_term_is_enough(scorer, text):
+@pytest.mark.parametrize(
+    ("text", "low"),
+    [
+        ("good film", False),
+        ("a good film ever", False),
+        ("a good film ever seen", True),
+        (" ".join(["good film"] * 20 + ["unseen"] * 40), False),
+        (" ".join(["good film"] * 20 + ["unseen"] * 41), True),
+        (f"{FILLER} good film {FILLER}", True),
+    ],
+)
+def test_half_of_the_words_have_to_be_known_however_a_text_is_scored(scorer, text, low):
+    """A text in another language holds a word or two that English reviews have as well."""
     prediction = predict(scorer, text)
     assert prediction.sentiment == "positive"
-    assert prediction.low_information is False
-    assert predict_batch(scorer, [text])[0].low_information is False
-    assert prediction_of(scorer.explain(text)).low_information is False
+    assert prediction.low_information is low
+    assert predict_batch(scorer, ["unseen", text])[1].low_information is low
+    assert prediction_of(scorer.explain(text)).low_information is low
 
 
 def test_words_that_are_only_parts_of_terms_are_not_known(make_params):

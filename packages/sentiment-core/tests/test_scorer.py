@@ -335,7 +335,7 @@ def explanation_of(**contributions):
     terms = [
         TermContribution(term.replace("_", " "), 1, value) for term, value in contributions.items()
     ]
-    return Explanation(0.5, 0.0, 0.0, terms)
+    return Explanation(0.5, 0.0, 0.0, terms, 1.0)
 
 
 def test_what_function_words_share_goes_to_the_word_that_speaks():

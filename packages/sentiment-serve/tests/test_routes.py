@@ -77,7 +77,7 @@ async def test_a_text_of_unknown_words_says_so(start, registry, path, text):
     async with start() as running:
         body = (await running.client.post(path, json={"text": text})).json()
         assert body["low_information"] is True
-        known = (await running.client.post(path, json={"text": f"{text} good"})).json()
+        known = (await running.client.post(path, json={"text": f"{text} good good"})).json()
         assert "low_information" not in known
         batch = await running.client.post("/predict/batch", json={"texts": ["bad", text, "good"]})
         low = [item.get("low_information", False) for item in batch.json()["predictions"]]

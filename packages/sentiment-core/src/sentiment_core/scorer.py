@@ -42,12 +42,16 @@ class TermContribution(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A prediction taken apart: ``intercept + sum(contributions) == decision``."""
+    """A prediction taken apart: ``intercept + sum(contributions) == decision``.
+
+    ``known_share`` is what `LinearScorer.score` returns.
+    """
 
     probability: float
     decision: float
     intercept: float
     terms: list[TermContribution]
+    known_share: float
 
 
 class LinearScorer:
@@ -168,8 +172,8 @@ class LinearScorer:
         """
         return self.score(text)[0]
 
-    def score(self, text: str) -> tuple[float, bool]:
-        """Compute the probability that one text is positive, and whether anything in it is known.
+    def score(self, text: str) -> tuple[float, float]:
+        """Compute the probability that one text is positive, and how much of it is known.
 
         Parameters
         ----------
@@ -180,19 +184,20 @@ class LinearScorer:
         -------
         probability : float in [0, 1]
             The same as `predict_positive` computes.
-        known : bool
-            Whether the text holds a term of the vocabulary; without one only the intercept speaks.
+        known_share : float in [0, 1]
+            Share of its words that the vocabulary has; 0 where only the intercept speaks.
         """
         words = tokenize(text)
         if len(words) > SCALAR_PATH_MAX_WORDS:
-            evidence = self._evidence_of_words(words)
+            evidence, n_known = self._evidence_of_words(words)
         else:
-            evidence = self._evidence_of_counts(self._vocabulary.count(words, self.max_ngram))
+            counts = self._vocabulary.count(words, self.max_ngram)
+            evidence, n_known = self._evidence_of_counts(counts), self._known_words(counts)
         if evidence is None:
-            return _sigmoid(self.intercept), False
-        return _sigmoid(self.intercept + evidence), True
+            return _sigmoid(self.intercept), 0.0
+        return _sigmoid(self.intercept + evidence), n_known / len(words)
 
-    def score_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def score_batch(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Do for several texts what `score` does for one.
 
         Parameters
@@ -204,8 +209,8 @@ class LinearScorer:
         -------
         probabilities : array of float in [0, 1], shape (n_samples,)
             Probability that each text is positive.
-        known : array of bool, shape (n_samples,)
-            Whether each text holds a term of the vocabulary.
+        known_shares : array of float in [0, 1], shape (n_samples,)
+            Share of the words of each text that the vocabulary has.
         """
         blocks = [
             self._score_block([tokenize(text) for text in texts[start : start + BLOCK_SIZE]])
@@ -213,7 +218,7 @@ class LinearScorer:
         ]
         return (
             np.concatenate([np.empty(0), *(probabilities for probabilities, _ in blocks)]),
-            np.concatenate([np.empty(0, dtype=np.bool_), *(known for _, known in blocks)]),
+            np.concatenate([np.empty(0), *(shares for _, shares in blocks)]),
         )
 
     def explain(self, text: str) -> Explanation:
@@ -229,7 +234,8 @@ class LinearScorer:
         Explanation
             Terms in order of falling absolute contribution, then alphabetically.
         """
-        counts = self._vocabulary.count(tokenize(text), self.max_ngram)
+        words = tokenize(text)
+        counts = self._vocabulary.count(words, self.max_ngram)
         weights = {node: self._term_weight(node, count) for node, count in counts.items()}
         norm = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
         terms = [
@@ -243,7 +249,8 @@ class LinearScorer:
         ]
         terms.sort(key=lambda term: (-abs(term.contribution), term.term))
         decision = self.intercept + (self._evidence_of_counts(counts) or 0.0)
-        return Explanation(_sigmoid(decision), decision, self.intercept, terms)
+        known_share = self._known_words(counts) / len(words) if terms else 0.0
+        return Explanation(_sigmoid(decision), decision, self.intercept, terms, known_share)
 
     def top_terms(self, count: int) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
         """Return the terms with the lowest and the highest coefficients.
@@ -380,8 +387,13 @@ class LinearScorer:
             total += weight * float(self._coefficients[node])
         return total / math.sqrt(squares) if squares else None
 
-    def _evidence_of_words(self, words: list[str]) -> float | None:
-        found = self._vocabulary.find((*words, NO_WORD), self.max_ngram)
+    def _known_words(self, counts: dict[int, int]) -> int:
+        n_words = len(self._vocabulary.words)
+        return sum(count for node, count in counts.items() if node < n_words)
+
+    def _evidence_of_words(self, words: list[str]) -> tuple[float | None, int]:
+        """Do what `_evidence_of_counts` and `_known_words` do, faster for many words."""
+        found = list(self._vocabulary.find((*words, NO_WORD), self.max_ngram))
         nodes = np.concatenate([nodes for _, nodes in found])
         nodes.sort()
         last = np.flatnonzero(np.append(nodes[1:] != nodes[:-1], len(nodes) > 0))
@@ -390,20 +402,22 @@ class LinearScorer:
         weight = frequency * self._idf[distinct]
         squares = float(weight @ weight)
         total = float(weight @ self._coefficients[distinct])
-        return total / math.sqrt(squares) if squares else None
+        return total / math.sqrt(squares) if squares else None, len(found[0][0])
 
     def _score_block(
         self, documents: list[list[str]]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         words = [word for document in documents for word in (*document, NO_WORD)]
-        document_of = np.repeat(
-            np.arange(len(documents)), [len(document) + 1 for document in documents]
+        lengths = np.array([len(document) for document in documents])
+        document_of = np.repeat(np.arange(len(documents)), lengths + 1)
+        found = list(self._vocabulary.find(words, self.max_ngram))
+        pairs, counts = np.unique(
+            np.concatenate(
+                [document_of[starts] * len(self._idf) + nodes for starts, nodes in found]
+            ),
+            return_counts=True,
         )
-        found = [
-            document_of[starts] * len(self._idf) + nodes
-            for starts, nodes in self._vocabulary.find(words, self.max_ngram)
-        ]
-        pairs, counts = np.unique(np.concatenate(found), return_counts=True)
+        n_known = np.bincount(document_of[found[0][0]], minlength=len(documents))
         document, node = np.divmod(pairs, max(len(self._idf), 1))
         frequency = 1.0 + np.log(counts) if self.sublinear_tf else counts
         weight = frequency * self._idf[node]
@@ -414,7 +428,8 @@ class LinearScorer:
         decision = self.intercept + totals / norms
         # exp of the negative magnitude cannot overflow
         small = np.exp(-np.abs(decision))
-        return np.where(decision >= 0.0, 1.0, small) / (1.0 + small), known
+        shares = np.where(known, n_known / np.maximum(lengths, 1), 0.0)
+        return np.where(decision >= 0.0, 1.0, small) / (1.0 + small), shares
 
 
 def _is_bounded(weights: NDArray[np.float64]) -> bool:

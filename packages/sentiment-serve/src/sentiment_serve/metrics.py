@@ -150,7 +150,8 @@ class ServeMetrics:
         )  # fmt: skip
         self.low_information = Counter(
             "sentiment_low_information_predictions",
-            "Texts of which the model knows no word.", ["version"], registry=registry,
+            "Texts of which the model knows less than half of the words.", ["version"],
+            registry=registry,
         )  # fmt: skip
         self.model_info = Gauge(
             "sentiment_model_info", "1 for the version that each alias serves.",

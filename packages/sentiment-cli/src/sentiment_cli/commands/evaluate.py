@@ -223,7 +223,7 @@ def _print(result: "Assessment", name: str) -> None:
             f"{result.version} is no better than {gain.version}"
         )
     if result.low_information:
-        typer.echo(f"Without a word that the model knows: {result.low_information} reviews")
+        typer.echo(f"Fewer than half of the words known: {result.low_information} reviews")
     for by, slices in groupby(result.slices, lambda part: part.by):
         print_table(
             f"Accuracy by {by}", ["Reviews", "Number", "Accuracy"],

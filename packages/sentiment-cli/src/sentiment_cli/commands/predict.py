@@ -42,8 +42,8 @@ def predict(
     """Label reviews with the champion (or another version).
 
     Without TEXT and --file, reviews are read from standard input. Empty lines of an input are
-    skipped; a review that is blank by itself is refused. Where the model knows no word of a review
-    the answer says so (--json: "low_information": true).
+    skipped; a review that is blank by itself is refused. Where the model knows less than half of
+    the words of a review the answer says so (--json: "low_information": true).
 
     [bold]Examples[/]
 
@@ -74,7 +74,7 @@ def predict(
         )
         return
     for text, prediction in zip(reviews, predictions, strict=True):
-        note = " [low information: no known word]" if prediction.low_information else ""
+        note = " [low information: few known words]" if prediction.low_information else ""
         typer.echo(f"{prediction.sentiment} ({prediction.confidence:.4f}){note} {text}")
         if explain:
             _print_explanation(scorer, text)

@@ -68,7 +68,8 @@ class Prediction(_Answer):
     model_version: str = Field(examples=["2"])
     low_information: bool = Field(
         default=False,
-        description="True where the model knows no word of the text; absent otherwise.",
+        description="True where the model knows less than half of the words of the text; absent "
+        "otherwise.",
     )
 
 

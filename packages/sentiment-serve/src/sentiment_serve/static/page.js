@@ -55,8 +55,8 @@ function showSummary(answer) {
   const percent = (Math.floor(1000 * answer.confidence) / 10).toFixed(1);
   if (answer.low_information) {
     summary.replaceChildren(
-      element("p", "The model knows none of these words", "verdict"),
-      element("p", `So it answers what it would of any such text: ${answer.sentiment}, ${percent} %.`),
+      element("p", "The model knows too few of these words", "verdict"),
+      element("p", `Its answer says little: ${answer.sentiment}, ${percent} %.`),
     );
     return;
   }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment_core.labels import DECISION_THRESHOLD, SENTIMENTS, Sentiment, classify
+from sentiment_core.prediction import LEAST_KNOWN_SHARE
 from sentiment_core.scorer import LinearScorer, TermContribution
 from sentiment_train.model.behaviour import Behaviour, BehaviourCheck, run_checks
 from sentiment_train.model.bootstrap import (
@@ -65,7 +66,7 @@ class Assessment:
     n_positive: int
     figures: dict[str, Interval]
     low_information: int
-    """Reviews of which the model knows no term."""
+    """Reviews of which the model knows less than half of the words."""
     slices: list[Slice]
     worst: list[WrongAnswer]
     behaviour: list[Behaviour]
@@ -102,7 +103,7 @@ def assess(
     n_worst : int
         How many wrong answers to take apart, the surest first.
     """
-    positive, known = scorer.score_batch(texts)
+    positive, known_shares = scorer.score_batch(texts)
     right = (positive >= DECISION_THRESHOLD) == labels
     slices = [
         Slice("length", name, int(rows.sum()), float(right[rows].mean()))
@@ -115,7 +116,7 @@ def assess(
         n_rows=len(labels),
         n_positive=int(labels.sum()),
         figures=figures_with_intervals(labels, positive),
-        low_information=int((~known).sum()),
+        low_information=int((known_shares < LEAST_KNOWN_SHARE).sum()),
         slices=slices,
         worst=_worst(scorer, texts, labels, positive, n_worst),
         behaviour=run_checks(scorer, checks),
