@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -321,6 +322,8 @@ def test_a_run_claims_no_parameters_of_the_data_that_were_not_used(settings, reg
         card = (folder / "MODEL_CARD.md").read_text()
     assert "| file | own.csv |" in card
     assert "| Licence | not recorded |" in card
+    assert re.search(r"\| accuracy \| 0\.\d{4} \(0\.\d{4} to \d\.\d{4}\) \|", card)
+    assert "less than 50% of the" in card
     assert "package" not in card
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 
 from sentiment_core.params import Params
+from sentiment_core.prediction import LEAST_KNOWN_SHARE
 from sentiment_train.data.provenance import PreparedData, describe_provenance
+from sentiment_train.model.bootstrap import figures_with_intervals
+from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import Evaluation
 
 _TEMPLATE = """\
@@ -15,7 +18,9 @@ Binary sentiment of English reviews: TF-IDF n-grams and logistic regression.
 
 Give it the raw text of one review; it answers *positive* or *negative* with a confidence. It knows
 the words of film reviews: texts of other kinds, languages other than English, irony and neutral
-texts are outside of what it was evaluated on. It was made to sort opinions, not to judge people.
+texts are outside of what it was evaluated on. A text of which it knows less than {least_known:.0%}
+of the words, such as one in another language, is answered with `low_information`: the label says
+little then. It was made to sort opinions, not to judge people.
 
 ## Data
 
@@ -28,7 +33,7 @@ Reviews are split by text, so that no held-out review is a training row as well
 
 {metrics}
 
-{judged}
+The intervals hold 95 % of the figures that resampled held-out rows give. {judged}
 
 ## Parameters
 
@@ -52,7 +57,7 @@ def write_model_card(
     path: str,
     provenance: PreparedData | None,
     rows: tuple[int, int],
-    evaluation: Evaluation,
+    scores: HeldOutScores,
     refitted: bool,
     unlabelled: str | None,
     params: Params,
@@ -69,6 +74,8 @@ def write_model_card(
         Where the reviews come from, if that is known.
     rows : (int, int)
         Training and held-out rows.
+    scores : HeldOutScores
+        What the judged model says of the held-out rows.
     refitted : bool
         Whether what serves was fitted on the held-out rows too.
     unlabelled : str or None
@@ -84,11 +91,20 @@ def write_model_card(
         test_rows=rows[1],
         unlabelled=f"\n\n{unlabelled}." if unlabelled else "",
         judged=judged,
-        metrics=markdown_table(("metric", "value"), rounded(evaluation)),
+        metrics=markdown_table(("metric", "value (95 % interval)"), _intervals(scores)),
+        least_known=LEAST_KNOWN_SHARE,
         params=markdown_table(("parameter", "value"), params.flat()),
         n_terms=n_terms,
         digest=digest,
     )
+
+
+def _intervals(scores: HeldOutScores) -> dict[str, str]:
+    figures = figures_with_intervals(scores.labels, scores.probabilities)
+    return {
+        name: f"{value:.4f} ({low:.4f} to {high:.4f})"
+        for name, (value, low, high) in figures.items()
+    }
 
 
 def rounded(evaluation: Evaluation) -> dict[str, str]:

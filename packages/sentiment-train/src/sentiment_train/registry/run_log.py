@@ -257,7 +257,7 @@ def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
             path=model.data.path.as_posix(),
             provenance=model.data.provenance,
             rows=(len(model.split.train), len(model.split.test)),
-            evaluation=model.judged.evaluation,
+            scores=model.judged.scores,
             refitted=model.is_refitted,
             unlabelled=str(model.unlabelled) if model.unlabelled else None,
             params=model.params,
