@@ -59,17 +59,24 @@ CONTRASTS = """() => {
 
 
 @pytest.fixture(scope="module")
-def real_model(tmp_path_factory):
-    """A folder with a champion that was trained on 2,000 real reviews."""
-    folder = tmp_path_factory.mktemp("exported")
+def real_pipeline():
+    """Fitted on 2,000 real reviews."""
     reviews = PackageSource().load().sample(2000, random_state=1)
     params = load_params(Path(ROOT, "params.yaml"))
-    pipeline = fit_pipeline(params, reviews["text"].tolist(), reviews["label"].tolist())
-    scorer = scorer_from_pipeline(pipeline)
+    return fit_pipeline(params, reviews["text"].tolist(), reviews["label"].tolist())
+
+
+def export(folder, scorer):
+    """Write a champion where an API without a registry finds it; returns the address."""
     write_package(folder / "7", scorer, metrics={}, examples=[REVIEW], model_card="# Card\n")
     pointer = ChampionPointer(DEFAULT_MODEL_NAME, "7", "run", "7", scorer.digest)
     (folder / POINTER_FILE).write_text(pointer.to_json())
     return folder.as_uri()
+
+
+@pytest.fixture(scope="module")
+def real_model(tmp_path_factory, real_pipeline):
+    return export(tmp_path_factory.mktemp("exported"), scorer_from_pipeline(real_pipeline))
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +234,23 @@ def test_nothing_known_is_said_plainly(page):
     expect(page.get_by_role("meter")).to_have_count(0)
     expect(page.get_by_role("button", name="Yes, that is right")).to_be_hidden()
     expect(page.locator("#words")).to_be_hidden()
+
+
+def test_the_names_of_the_classes_are_those_of_the_model(
+    serve, browser, real_pipeline, tmp_path_factory
+):
+    names = {"negative": "<b>complaint</b>", "positive": "praise"}
+    scorer = scorer_from_pipeline(real_pipeline, names)
+    exported = export(tmp_path_factory.mktemp("named"), scorer)
+    with serve(MODEL_SOURCE=exported) as api:
+        api.post("/admin/reload").raise_for_status()
+        with opened(browser, api) as page:
+            label(page, "A waste of time, boring and awful. The worst.")
+            expect(page.locator(".verdict")).to_contain_text("<b>complaint</b>, ")
+            expect(page.locator("#summary")).to_contain_text("Strongest for <b>complaint</b>:")
+            expect(page.locator("main")).to_contain_text("speaks for praise")
+            page.get_by_role("button", name="Yes, that is right").click()
+            expect(page.locator("#feedback-state")).to_have_text("Thank you, it is counted.")
 
 
 def test_an_example_is_one_click(page):

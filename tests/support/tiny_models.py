@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sentiment_core.errors import UnreachableError
+from sentiment_core.labels import LabelNames
 from sentiment_core.model_package import MANIFEST_FILE, write_package
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_ARTIFACT
 from sentiment_core.scorer import LinearScorer
@@ -15,7 +16,7 @@ from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.model.version import VersionRef, alias_not_set
 
 
-def make_scorer(weight: float = 4.0) -> LinearScorer:
+def make_scorer(weight: float = 4.0, labels: LabelNames | None = None) -> LinearScorer:
     """Make a model that knows two words, ``good`` and ``bad``; a negative weight turns them."""
     vocabulary, _ = Vocabulary.from_terms(["bad", "good"])
     return LinearScorer(
@@ -25,6 +26,7 @@ def make_scorer(weight: float = 4.0) -> LinearScorer:
         intercept=0.1,
         max_ngram=1,
         sublinear_tf=True,
+        labels=labels,
     )
 
 

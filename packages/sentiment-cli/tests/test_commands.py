@@ -76,10 +76,18 @@ def test_a_teams_own_table_is_trained_on_and_judged(cli, tmp_path):
     assert "a label other than 1 or 5 in rows 1 ('3'), 11" in wrong
     twice = cli("train", "--data-path", "mine.parquet", "--positive", "0", exit_code=2)
     assert "stands there twice" in twice.stderr
+    choices, names = Path("params.yaml"), "labels: {negative: complaint, positive: praise}"
+    choices.write_text(choices.read_text().replace("labels: null", names))
     made = cli("train", "--champion", "--data-path", "mine.parquet", *options, "--json")
     assert made["decision"]["verdict"] == "promoted"
     params = cli("model-info", "champion", "--json")["params"]
     assert json.loads(params["data.columns"])["neutral"] == ["3"]
+    assert cli("predict", "Wonderful, a great film").stdout.startswith("praise (")
+    (answer,) = cli("predict", "Wonderful, a great film", "--json")
+    assert (answer["sentiment"], answer["label"]) == ("positive", "praise")
+    judged = cli("evaluate", "--data", "mine.parquet", *options, "--report", "report.html").stdout
+    assert re.search(r"on 360 reviews \(\d+ praise\)", judged)
+    assert re.search(r"of them praise;", Path("report.html").read_text())
     assert cli("evaluate", "--data", "mine.parquet", *options, "--json")["n_rows"] == 360
     prepared = cli("prepare-data", "--input", "mine.parquet", "--samples", 100, "--output",
                    "drawn.csv", *options, "--json")  # fmt: skip

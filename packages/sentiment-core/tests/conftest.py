@@ -16,6 +16,7 @@ def make_params():
                 "source": "package",
                 "path": "data/reviews.csv",
                 "columns": None,
+                "labels": None,
                 "samples": 200,
                 "seed": 1,
                 "test_size": 0.25,

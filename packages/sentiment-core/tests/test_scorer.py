@@ -224,7 +224,8 @@ HEADERS = st.fixed_dictionaries(
     {},
     optional={
         "format_version": ODD_VALUES, "cleaning_version": ODD_VALUES, "intercept": ODD_VALUES,
-        "max_ngram": ODD_VALUES, "sublinear_tf": ODD_VALUES, "arrays": ODD_ARRAYS,
+        "max_ngram": ODD_VALUES, "sublinear_tf": ODD_VALUES, "labels": ODD_VALUES,
+        "arrays": ODD_ARRAYS,
     },
 )  # fmt: skip
 
@@ -234,6 +235,14 @@ def with_header(content, encoded):
     end = 48 + int.from_bytes(content[40:48], "little")
     body = len(encoded).to_bytes(8, "little") + encoded + content[end:]
     return content[:8] + hashlib.sha256(body).digest() + body
+
+
+def test_the_names_of_the_classes_travel_with_the_scorer_and_make_it_another(scorer, make_params):
+    names = {"negative": "Beschwerde", "positive": "Lob"}
+    named = scorer_from_pipeline(fit_pipeline(make_params(), *corpus()), names)
+    assert LinearScorer.from_bytes(named.to_bytes()).labels == names
+    assert LinearScorer.from_bytes(scorer.to_bytes()).labels is None
+    assert named.digest != scorer.digest
 
 
 @settings(max_examples=300)
@@ -256,6 +265,9 @@ def test_a_header_is_read_or_refused_and_nothing_else(tiny, changes):
         {"sublinear_tf": 1}, {"arrays": 5}, {"arrays": [["idf", "float64", -1]]},
         {"arrays": [["idf", "float64", 10**30]]}, {"arrays": [["idf", "float64", True]]},
         {"arrays": [["idf", ["float64"], 1]]}, {"format_version": "9" * 40_000},
+        {"labels": 5}, {"labels": ["no", "yes"]}, {"labels": {"negative": "no"}},
+        {"labels": {"negative": "no", "positive": 1}},
+        {"labels": {"negative": "no", "positive": "y" * 51}},
         {"more": "x" * 70_000},
     ],
     ids=lambda changes: f"{changes!r:.40}",

@@ -10,6 +10,7 @@ import pytest
 
 from sentiment_core.prediction import BLANK_TEXT
 from sentiment_serve.settings import ServeSettings
+from tests.support.tiny_models import make_scorer
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +85,23 @@ async def test_a_text_of_unknown_words_says_so(start, registry, path, text):
         assert low == [False, True, False]
         name = 'sentiment_low_information_predictions_total{version="1"}'
         assert await running.metric(name) == 2
+
+
+async def test_a_model_with_names_for_its_classes_answers_with_them(start, registry):
+    names = {"negative": "complaint", "positive": "praise"}
+    registry.add("1", make_scorer(labels=names))
+    async with start() as running:
+        answer = (await running.predict("bad")).json()
+        assert (answer["sentiment"], answer["label"]) == ("negative", "complaint")
+        batch = await running.client.post("/predict/batch", json={"texts": ["bad", "good"]})
+        assert [item["label"] for item in batch.json()["predictions"]] == ["complaint", "praise"]
+        explained = (await running.client.post("/explain", json={"text": "good"})).json()
+        assert (explained["label"], explained["labels"]) == ("praise", names)
+        registry.add("2")
+        await running.state.watcher.check()
+        for path in ("/predict", "/explain"):
+            plain = (await running.client.post(path, json={"text": "good"})).json()
+            assert not {"label", "labels"} & set(plain)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t\u00a0"])

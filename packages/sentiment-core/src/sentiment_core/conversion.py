@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sentiment_core.cleaning import clean_text
+from sentiment_core.labels import LabelNames
 from sentiment_core.pipeline import TOKEN_PATTERN
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.vocabulary import Vocabulary
@@ -22,13 +23,15 @@ _REQUIRED: Final[dict[str, Any]] = {
 }
 
 
-def scorer_from_pipeline(pipeline: Pipeline) -> LinearScorer:
+def scorer_from_pipeline(pipeline: Pipeline, labels: LabelNames | None = None) -> LinearScorer:
     """Copy a fitted pipeline into a portable scorer.
 
     Parameters
     ----------
     pipeline : Pipeline
         Fitted, as made by `sentiment_core.pipeline.fit_pipeline`.
+    labels : mapping of {"negative", "positive"} to str, optional
+        What people call the classes.
 
     Returns
     -------
@@ -57,4 +60,5 @@ def scorer_from_pipeline(pipeline: Pipeline) -> LinearScorer:
         intercept=float(classifier.intercept_[0]),
         max_ngram=vectorizer.ngram_range[1],
         sublinear_tf=vectorizer.sublinear_tf,
+        labels=labels,
     )

@@ -1,11 +1,20 @@
 """The two classes and how a probability becomes one of them."""
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 Sentiment = Literal["negative", "positive"]
 
 SENTIMENTS: Final[tuple[Sentiment, Sentiment]] = ("negative", "positive")
 """Class names, indexed by the label in the data (0 or 1)."""
+
+LabelNames = Mapping[Sentiment, str]
+"""What people call each class, where they call it otherwise."""
+
+OWN_NAMES: Final[LabelNames] = {sentiment: sentiment for sentiment in SENTIMENTS}
+"""Where nobody calls them otherwise."""
+
+MAX_LABEL_LENGTH: Final = 50
 
 DECISION_THRESHOLD: Final = 0.5
 

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sentiment_core.errors import ParamsError
+from sentiment_core.labels import MAX_LABEL_LENGTH, LabelNames
 
 SourceName = Literal["package", "stanford", "hub", "csv"]
 MetricName = Literal["f1", "accuracy", "precision", "recall", "roc_auc", "log_loss", "brier"]
@@ -40,6 +41,26 @@ class ColumnParams(_Section):
         return self
 
 
+DisplayName = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH, pattern=r"\S")]
+
+
+class LabelParams(_Section):
+    """What people call the two classes."""
+
+    negative: DisplayName
+    positive: DisplayName
+
+    def names(self) -> LabelNames:
+        """Return them by class."""
+        return {"negative": self.negative, "positive": self.positive}
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.negative == self.positive:
+            raise ValueError("the two classes have two names")
+        return self
+
+
 class DataParams(_Section):
     """Where the reviews come from and how they are split."""
 
@@ -47,6 +68,9 @@ class DataParams(_Section):
     path: str = Field(min_length=1, description="The prepared CSV file (columns text,label).")
     columns: ColumnParams | None = Field(
         description="Columns and labels of your own file; null: text,label with 0 and 1."
+    )
+    labels: LabelParams | None = Field(
+        description="Names that API, page and reports show; null: negative and positive."
     )
     samples: int | None = Field(ge=20, description="Balanced sample size; null takes all reviews.")
     seed: int = Field(ge=0, description="Seed of the sample and of the split.")

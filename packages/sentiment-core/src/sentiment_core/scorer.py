@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sentiment_core.atomic_files import ABSENCE
 from sentiment_core.cleaning import tokenize
 from sentiment_core.errors import ScorerError
+from sentiment_core.labels import LabelNames
 from sentiment_core.scorer_file import (
     LARGEST_WEIGHT,
     MAX_NGRAM,
@@ -73,6 +74,8 @@ class LinearScorer:
         Longest n-gram, in words.
     sublinear_tf : bool
         Whether a count enters as ``1 + ln(count)``.
+    labels : mapping of {"negative", "positive"} to str, optional
+        What people call the two classes, where it is otherwise.
 
     Raises
     ------
@@ -96,6 +99,7 @@ class LinearScorer:
         "_idf",
         "_vocabulary",
         "intercept",
+        "labels",
         "max_ngram",
         "sublinear_tf",
     )
@@ -109,6 +113,7 @@ class LinearScorer:
         intercept: float,
         max_ngram: int,
         sublinear_tf: bool,
+        labels: LabelNames | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._idf = idf
@@ -116,6 +121,7 @@ class LinearScorer:
         self.intercept = intercept
         self.max_ngram = max_ngram
         self.sublinear_tf = sublinear_tf
+        self.labels = labels
         self._digest: str | None = None
         self._check()
 
@@ -136,7 +142,7 @@ class LinearScorer:
 
     @property
     def digest(self) -> str:
-        """Hex SHA-256 of the scorer's content: equal digests score equally."""
+        """Hex SHA-256 of the scorer's content: equal digests answer equally."""
         if self._digest is None:
             self._digest = digest_of(self.to_bytes())
         return self._digest
@@ -309,6 +315,7 @@ class LinearScorer:
                 self.intercept,
                 self.max_ngram,
                 self.sublinear_tf,
+                self.labels,
             )
         )
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from sentiment_core.array_file import pack, unpack
 from sentiment_core.cleaning import CLEANING_VERSION
 from sentiment_core.errors import ScorerError
+from sentiment_core.json_object import text_of
+from sentiment_core.labels import MAX_LABEL_LENGTH, SENTIMENTS, LabelNames
 from sentiment_core.vocabulary import Vocabulary
 
 MAX_NGRAM: Final = 16
@@ -32,6 +34,7 @@ class ScorerContent(NamedTuple):
     intercept: float
     max_ngram: int
     sublinear_tf: bool
+    labels: LabelNames | None = None
 
 
 def encode_scorer(content: ScorerContent) -> bytes:
@@ -47,12 +50,14 @@ def encode_scorer(content: ScorerContent) -> bytes:
     bytes
         Content of a scorer file.
     """
-    header = {
+    header: dict[str, object] = {
         "cleaning_version": CLEANING_VERSION,
         "intercept": content.intercept,
         "max_ngram": content.max_ngram,
         "sublinear_tf": content.sublinear_tf,
     }
+    if content.labels:
+        header["labels"] = dict(content.labels)
     words = _WORD_SEPARATOR.join(content.vocabulary.words).encode("utf-8")
     arrays: dict[str, NDArray[Any]] = {
         "words": np.frombuffer(words, dtype=np.uint8),
@@ -101,6 +106,7 @@ def decode_scorer(data: bytes) -> tuple[ScorerContent, str]:
             intercept=_intercept(header),
             max_ngram=_max_ngram(header),
             sublinear_tf=_sublinear_tf(header),
+            labels=_labels(header),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ScorerError(f"malformed ({error!s:.200})") from error
@@ -126,6 +132,15 @@ def _sublinear_tf(header: Mapping[str, Any]) -> bool:
     if type(value) is not bool:
         raise ValueError("its sublinear_tf is neither true nor false")
     return value
+
+
+def _labels(header: Mapping[str, Any]) -> LabelNames | None:
+    names = header.get("labels")
+    if names is None:
+        return None
+    if not isinstance(names, dict) or set(names) != set(SENTIMENTS):
+        raise ValueError("its labels do not name both classes")
+    return {name: text_of(names, name, max_length=MAX_LABEL_LENGTH) for name in SENTIMENTS}
 
 
 def digest_of(data: bytes) -> str:

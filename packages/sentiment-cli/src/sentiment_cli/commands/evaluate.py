@@ -21,7 +21,7 @@ from sentiment_cli.options import (
 )
 from sentiment_cli.output import print_json, print_table
 from sentiment_core.errors import InputError
-from sentiment_core.labels import SENTIMENTS
+from sentiment_core.labels import OWN_NAMES, SENTIMENTS
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from sentiment_core.labels import LabelNames
     from sentiment_core.scorer import LinearScorer
     from sentiment_train.model.assessment import Assessment, WrongAnswer
     from sentiment_train.model.behaviour import BehaviourCheck
@@ -117,6 +118,7 @@ def evaluate(
         versions = [registry.resolve(reference).version for reference in references]
         fetched = [_fetch(registry, version) for version in versions]
     kept = np.ones(len(frame), dtype=bool)
+    scorer = fetched[0][0]
     for version, (_, trained_on) in zip(versions, fetched, strict=True):
         seen = np.isin(fingerprints, trained_on)
         if unseen:
@@ -132,7 +134,7 @@ def evaluate(
     texts, labels = frame["text"][kept].tolist(), frame["label"][kept].to_numpy()
     with progress("Judging"):
         result = assess(
-            versions[0], fetched[0][0], texts, labels,
+            versions[0], scorer, texts, labels,
             against=(versions[1], fetched[1][0]) if against else None,
             columns={name: frame[name][kept].tolist() for name in others},
             checks=checks, n_worst=worst,
@@ -140,11 +142,11 @@ def evaluate(
     if as_json:
         print_json(_as_json(result))
     else:
-        _print(result, registry.name)
+        _print(result, registry.name, scorer.labels or OWN_NAMES)
     if report:
         from sentiment_train.model.report import render_report
 
-        _write(report, render_report(registry.name, result, fetched[0][0], texts, labels))
+        _write(report, render_report(registry.name, result, scorer, texts, labels))
         registry.log_report(versions[0], report)
     if suspects:
         with progress("Looking for wrong labels"):
@@ -204,7 +206,7 @@ def _as_json(result: "Assessment") -> dict[str, object]:
     return values
 
 
-def _print(result: "Assessment", name: str) -> None:
+def _print(result: "Assessment", name: str, names: "LabelNames") -> None:
     gain = result.against
     columns = ["", f"Version {result.version}", "95 %"]
     if gain:
@@ -216,7 +218,8 @@ def _print(result: "Assessment", name: str) -> None:
             value, low, high = gain.differences[figure]
             row += [f"{value:+.4f}", f"{low:+.4f} to {high:+.4f}"]
         rows.append(row)
-    print_table(f"{name} on {result.n_rows} reviews ({result.n_positive} positive)", columns, rows)
+    title = f"{name} on {result.n_rows} reviews ({result.n_positive} {names['positive']})"
+    print_table(title, columns, rows)
     if gain:
         typer.echo(
             f"p {gain.p_value:.4f}: so probable is such a gain in log loss if version "
@@ -236,16 +239,17 @@ def _print(result: "Assessment", name: str) -> None:
              for check in result.behaviour],
         )  # fmt: skip
     for answer in result.worst:
-        _print_wrong(answer)
+        _print_wrong(answer, names)
 
 
-def _print_wrong(answer: "WrongAnswer") -> None:
+def _print_wrong(answer: "WrongAnswer", names: "LabelNames") -> None:
     text = " ".join(answer.text.split())
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS].rstrip() + " …"
     terms = ", ".join(f"{term.term} {term.contribution:+.2f}" for term in answer.terms)
     typer.echo(
-        f"Row {answer.row} is {answer.label}, and was called {answer.predicted} "
+        f"Row {answer.row} is {names[answer.label]}, and was called "
+        f"{names[answer.predicted]} "
         f"({answer.confidence:.4f}): {text}"
     )
     if terms:

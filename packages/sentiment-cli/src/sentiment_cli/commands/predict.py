@@ -54,6 +54,7 @@ def predict(
     grep film reviews.txt | sentiment-cli predict
     """
     from sentiment_cli.reviews import STANDARD_INPUT, read_reviews
+    from sentiment_core.labels import OWN_NAMES
     from sentiment_core.prediction import predict_batch
 
     if not texts and not file:
@@ -64,6 +65,7 @@ def predict(
         texts = [STANDARD_INPUT]
     reviews = read_reviews(texts or [], file or [])
     version, scorer = _load_model(model)
+    names = scorer.labels or OWN_NAMES
     predictions = predict_batch(scorer, reviews)
     if as_json:
         print_json(
@@ -75,7 +77,8 @@ def predict(
         return
     for text, prediction in zip(reviews, predictions, strict=True):
         note = " [low information: few known words]" if prediction.low_information else ""
-        typer.echo(f"{prediction.sentiment} ({prediction.confidence:.4f}){note} {text}")
+        label = names[prediction.sentiment]
+        typer.echo(f"{label} ({prediction.confidence:.4f}){note} {text}")
         if explain:
             _print_explanation(scorer, text)
 
@@ -100,6 +103,8 @@ def _result(
         "confidence": prediction.confidence,
         "model_version": version,
     }
+    if scorer.labels:
+        result["label"] = scorer.labels[prediction.sentiment]
     if prediction.low_information:
         result["low_information"] = True
     if explain:

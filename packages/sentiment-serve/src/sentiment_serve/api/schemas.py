@@ -65,6 +65,10 @@ class Prediction(_Answer):
 
     sentiment: Sentiment = Field(examples=["positive"])
     confidence: float = Field(ge=0.5, le=1, examples=[0.9274])
+    label: str | None = Field(
+        default=None,
+        description="What people call it, where the training named the classes; absent otherwise.",
+    )
     model_version: str = Field(examples=["2"])
     low_information: bool = Field(
         default=False,
@@ -104,6 +108,9 @@ class StrongestWord(_Answer):
 class ExplainAnswer(Prediction):
     """A label taken apart: ``intercept + sum of contributions = decision``."""
 
+    labels: dict[Sentiment, str] | None = Field(
+        default=None, description="The names of both classes; absent like label."
+    )
     decision: float
     intercept: float
     terms: list[Term]

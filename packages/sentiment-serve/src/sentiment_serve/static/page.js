@@ -6,6 +6,7 @@ const [form, text, send, summary, feedback, feedbackState, details, words, versi
 const thumbs = [...document.querySelectorAll(".thumb")];
 const ready = summary.firstElementChild;
 let answered = null;
+let names = { negative: "negative", positive: "positive" };
 let noModel = null;
 
 function element(tag, content, className) {
@@ -28,7 +29,7 @@ function meter(answer, percent) {
   node.dataset.sentiment = answer.sentiment;
   const attributes = {
     role: "meter", "aria-label": "Confidence", "aria-valuemin": 0, "aria-valuemax": 100,
-    "aria-valuenow": percent, "aria-valuetext": `${percent} percent ${answer.sentiment}`,
+    "aria-valuenow": percent, "aria-valuetext": `${percent} percent ${names[answer.sentiment]}`,
   };
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
@@ -41,7 +42,7 @@ function word(content, contribution, strongest) {
     span.classList.add(contribution > 0 ? "positive" : "negative");
     span.style.setProperty("--strength", (0.08 + 0.37 * strength).toFixed(2));
   }
-  span.title = `${contribution >= 0 ? "+" : ""}${contribution.toFixed(3)} towards positive`;
+  span.title = `${contribution >= 0 ? "+" : ""}${contribution.toFixed(3)} towards ${names.positive}`;
   span.dataset.contribution = contribution;
   return span;
 }
@@ -56,17 +57,17 @@ function showSummary(answer) {
   if (answer.low_information) {
     summary.replaceChildren(
       element("p", "The model knows too few of these words", "verdict"),
-      element("p", `Its answer says little: ${answer.sentiment}, ${percent} %.`),
+      element("p", `Its answer says little: ${names[answer.sentiment]}, ${percent} %.`),
     );
     return;
   }
-  const verdict = element("p", `${answer.sentiment}, ${percent} % sure`, "verdict");
+  const verdict = element("p", `${names[answer.sentiment]}, ${percent} % sure`, "verdict");
   verdict.dataset.sentiment = answer.sentiment;
   const most = largest(answer.strongest_words.map(item => item.contribution));
   const sides = ["positive", "negative"].map(side => {
     const items = answer.strongest_words.filter(item => item.contribution > 0 === (side === "positive"));
     const list = items.flatMap(item => [" ", word(item.word, item.contribution, most)]);
-    return list.length ? element("p", [`Strongest for ${side}:`, ...list], "strongest") : "";
+    return list.length ? element("p", [`Strongest for ${names[side]}:`, ...list], "strongest") : "";
   });
   summary.replaceChildren(verdict, meter(answer, percent), ...sides);
 }
@@ -90,6 +91,10 @@ function showFeedback(enabled, state = "", pressed = null) {
 
 function show(answer, requestId) {
   answered = { requestId, sentiment: answer.sentiment };
+  if (answer.labels) names = answer.labels;
+  for (const node of document.querySelectorAll("[data-class]")) {
+    node.textContent = names[node.dataset.class];
+  }
   showSummary(answer);
   showDetails(answer);
   showFeedback(true);

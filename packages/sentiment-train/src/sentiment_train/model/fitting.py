@@ -46,7 +46,8 @@ def fit_scorer(train: pd.DataFrame, params: Params, unlabelled: Sequence[str] = 
         raise DataError(
             f"Cannot fit {len(train)} reviews: {error}. Lower {name} or add reviews."
         ) from error
-    scorer = scorer_from_pipeline(pipeline)
+    labels = params.data.labels
+    scorer = scorer_from_pipeline(pipeline, labels.names() if labels else None)
     sample = train["text"].head(_PARITY_ROWS).tolist()
     difference = np.abs(scorer.predict_proba(sample) - pipeline.predict_proba(sample)).max()
     if not difference <= _PARITY_TOLERANCE:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sentiment_core.labels import SENTIMENTS
+from sentiment_core.labels import OWN_NAMES, SENTIMENTS, LabelNames
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.model.curves import HeldOutScores
 from sentiment_train.model.evaluation import Evaluation
@@ -27,7 +27,7 @@ def draw_plots(scorer: LinearScorer, scores: HeldOutScores) -> Iterator[tuple[st
         Not attached to any display.
     """
     evaluation = scores.evaluation
-    yield "confusion_matrix", _confusion_matrix(evaluation)
+    yield "confusion_matrix", _confusion_matrix(evaluation, scorer.labels or OWN_NAMES)
     false_rate, true_rate = scores.roc
     title = f"ROC (area {evaluation.roc_auc:.4f})"
     yield "roc", _curve(false_rate, true_rate, title, "False positive rate", "True positive rate")
@@ -67,7 +67,7 @@ def _curve(
     return figure
 
 
-def _confusion_matrix(evaluation: Evaluation) -> Figure:
+def _confusion_matrix(evaluation: Evaluation, names: LabelNames) -> Figure:
     figure, axes = _new(f"Confusion matrix (accuracy {evaluation.accuracy:.4f})")
     counts = np.array(evaluation.confusion_matrix())
     axes.imshow(counts, cmap="Blues")
@@ -75,8 +75,9 @@ def _confusion_matrix(evaluation: Evaluation) -> Figure:
         dark = count > counts.max() / 2
         axes.text(column, row, str(count), ha="center", color="white" if dark else "black")
     axes.set(xlabel="Predicted", ylabel="True")
-    axes.set_xticks(range(2), SENTIMENTS)
-    axes.set_yticks(range(2), SENTIMENTS)
+    shown = [names[sentiment] for sentiment in SENTIMENTS]
+    axes.set_xticks(range(2), shown)
+    axes.set_yticks(range(2), shown)
     return figure
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from numpy.typing import NDArray
 
+from sentiment_core.labels import OWN_NAMES
 from sentiment_core.scorer import LinearScorer
 from sentiment_train.model.assessment import Assessment
 from sentiment_train.model.curves import HeldOutScores
@@ -48,4 +49,6 @@ def render_report(
         figure.savefig(picture, format="png")
         figures[title.replace("_", " ")] = base64.b64encode(picture.getvalue()).decode("ascii")
     environment = Environment(loader=PackageLoader("sentiment_train.model"), autoescape=True)
-    return environment.get_template(_TEMPLATE).render(name=name, result=result, figures=figures)
+    return environment.get_template(_TEMPLATE).render(
+        name=name, result=result, figures=figures, names=scorer.labels or OWN_NAMES
+    )

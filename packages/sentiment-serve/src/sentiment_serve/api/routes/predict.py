@@ -84,8 +84,11 @@ def _explain(
 ) -> ExplainAnswer:
     label, explanation = service.explain(model, text, request_id)
     words = attribute_words(text, explanation, max_ngram=model.scorer.max_ngram)
+    names = model.scorer.labels
     return ExplainAnswer(
         sentiment=label.sentiment,
+        label=names[label.sentiment] if names else None,
+        labels=dict(names) if names else None,
         confidence=label.confidence,
         model_version=model.version,
         low_information=label.low_information,
@@ -106,6 +109,8 @@ def _content(model: LoadedModel, label: Label) -> dict[str, object]:
         "confidence": label.confidence,
         "model_version": model.version,
     }
+    if names := model.scorer.labels:
+        content["label"] = names[label.sentiment]
     if label.low_information:
         content["low_information"] = True
     return content
