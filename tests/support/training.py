@@ -12,6 +12,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
 from sentiment_train.running.environment import configure_runtime
@@ -21,10 +22,10 @@ _START_TIMEOUT_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    """Run a Prefect server for all flow runs of the session."""
+def prefect_server() -> Iterator[str]:
+    """Run a Prefect server for all flow runs of the session; gives its address."""
     with prefect_test_harness(server_startup_timeout=_START_TIMEOUT_SECONDS):
-        yield
+        yield str(PREFECT_API_URL.value())
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,12 @@ def own_environment():
 
 
 @pytest.fixture
-def cli(settings, tmp_path, prefect_server):
-    """Runs a command in a fresh project folder; returns its result, or its JSON."""
+def cli(settings, tmp_path, prefect_server, monkeypatch):
+    """Runs a command in a fresh project folder; returns its result, or its JSON.
+
+    Trainings use the server of the session: one of their own would live as long as this process.
+    """
+    monkeypatch.setenv("PREFECT_API_URL", prefect_server)
     copy_choices(tmp_path)
     runner = CliRunner()
 
