@@ -17,6 +17,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from sentiment_train.running.environment import configure_runtime
 from sentiment_train.settings import TrainSettings
+from tests.support.projects import copy_choices
 
 _START_TIMEOUT_SECONDS = 120
 
@@ -42,7 +43,8 @@ def empty_tracking_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_tracking_database: Path
 ) -> TrainSettings:
-    """Configure this process for a fresh SENTIMENT_HOME and a fresh working directory."""
+    """Configure this process for a fresh SENTIMENT_HOME and a fresh project folder."""
+    copy_choices(tmp_path)
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(empty_tracking_database, home / "mlflow.db")

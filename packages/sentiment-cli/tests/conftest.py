@@ -5,7 +5,6 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment_cli.app import app
-from tests.support.projects import copy_choices
 from tests.support.training import empty_tracking_database, prefect_server, settings
 
 __all__ = ["empty_tracking_database", "prefect_server", "settings"]
@@ -27,7 +26,6 @@ def cli(settings, tmp_path, prefect_server, monkeypatch):
     Trainings use the server of the session: one of their own would live as long as this process.
     """
     monkeypatch.setenv("PREFECT_API_URL", prefect_server)
-    copy_choices(tmp_path)
     runner = CliRunner()
 
     def run(*arguments, exit_code=0, stdin=None):

@@ -196,11 +196,11 @@ def start_stubborn(end_soon):
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
-    assert process.stdout.readline() == "swallowed\n"
     return process
 
 
 def test_a_library_that_swallows_the_interrupt_does_not_hold_a_training_up():
+    """It may not even come to swallow it: where the machine is busy, the time is over by then."""
     process = start_stubborn("interruption.end_soon(lambda: 'Nothing remains.')")
     _, errors = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, errors) == (130, "Interrupted. Nothing remains.\n")
@@ -208,6 +208,7 @@ def test_a_library_that_swallows_the_interrupt_does_not_hold_a_training_up():
 
 def test_the_second_ctrl_c_does_not_wait():
     process = start_stubborn("pass")
+    assert process.stdout.readline() == "swallowed\n"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, errors) == (130, "Interrupted.\n")

@@ -29,8 +29,14 @@ def reviews_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def params() -> Params:
+def project_params() -> Params:
     return load_params(PROJECT_PARAMS)
+
+
+@pytest.fixture(scope="session")
+def params(project_params) -> Params:
+    """Those of the project, but a training fits once: neither refitted nor calibrated."""
+    return project_params.with_values({"data.refit": False, "model.calibration_folds": None})
 
 
 @pytest.fixture(scope="session")

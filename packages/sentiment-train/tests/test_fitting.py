@@ -52,7 +52,7 @@ def test_a_vocabulary_without_terms_is_a_plain_error(sample, params):
 
 
 def test_a_scorer_that_differs_from_scikit_learn_is_refused(sample, params, monkeypatch):
-    def wrong(pipeline):
+    def wrong(pipeline, _labels):
         pipeline["classifier"].intercept_ += 0.001
         scorer = scorer_from_pipeline(pipeline)
         pipeline["classifier"].intercept_ -= 0.001

@@ -27,6 +27,11 @@ def with_data(params, **values):
     return params.model_copy(update={"data": params.data.model_copy(update=values)})
 
 
+@pytest.fixture(scope="session")
+def params(project_params):
+    return project_params
+
+
 @pytest.fixture
 def train(settings, reviews_file, params):
     def run(**data):

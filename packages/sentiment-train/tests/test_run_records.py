@@ -47,7 +47,7 @@ def test_the_commit_is_that_of_the_repository_else_that_of_the_image(settings, m
 
 
 def test_a_decision_comes_back_from_its_tags():
-    decision = Decision("kept", "it is worse", "f1", 0.5, "3", 0.75, 0.25, 400)
+    decision = Decision("kept", "it is worse", "f1", 0.5, "3", 0.75, 0.25, 400, "slowdown: 1.0")
     tags = {f"promotion.{name}": str(value) for name, value in asdict(decision).items()}
     tags |= {"promotion.decided_at": "2026-01-01", "promotion.claimed_at": "x", "other": "y"}
     assert read_decision(tags) == decision

@@ -238,14 +238,14 @@ def _check_data(
 ) -> None:
     from sentiment_train.data.reference import load_reference
     from sentiment_train.data.unlabelled import refuse_missing
-    from sentiment_train.model.behaviour import load_checks
+    from sentiment_train.model.behaviour import promotion_checks
 
     if params.data.unlabelled:
         refuse_missing(params.data.unlabelled)
     if promote and params.promotion.reference:
         load_reference(Path(params.promotion.reference), params.data.columns, None)
-    if promote and params.promotion.guardrails.behaviour:
-        load_checks(Path(params.promotion.guardrails.behaviour))
+    if promote:
+        promotion_checks(params.promotion)
     read_training_file(settings, params, data_path)
 
 

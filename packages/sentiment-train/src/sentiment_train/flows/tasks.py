@@ -28,7 +28,7 @@ from sentiment_train.data.split import Split, split_dataset
 from sentiment_train.data.training_data import TrainingData, provide_data_file, read_training_data
 from sentiment_train.data.unlabelled import UnlabelledReviews, load_unlabelled
 from sentiment_train.liveness import LivingProcess
-from sentiment_train.model.behaviour import load_checks
+from sentiment_train.model.behaviour import BehaviourCheck
 from sentiment_train.model.card import markdown_table, rounded
 from sentiment_train.model.curves import HeldOutScores, write_curves
 from sentiment_train.model.fitting import fit_scorer
@@ -181,7 +181,9 @@ def register_model(model: LoggedModel, settings: TrainSettings) -> str:
 
 
 @task(name="promote-champion", **_REMOTE)
-def promote_champion(version: str, model: TrainedModel, settings: TrainSettings) -> Decision:
+def promote_champion(
+    version: str, model: TrainedModel, checks: Sequence[BehaviourCheck], settings: TrainSettings
+) -> Decision:
     """Let the better model serve."""
     begin(Step.PROMOTE)
     registry = configured_registry(settings)
@@ -189,7 +191,6 @@ def promote_champion(version: str, model: TrainedModel, settings: TrainSettings)
     with registry.package(version) as folder:
         judged, trained_on = read_judged(folder, load_package(folder).scorer)
     rule, columns = model.params.promotion, model.params.data.columns
-    checks = load_checks(Path(rule.guardrails.behaviour)) if rule.guardrails.behaviour else []
     if rule.reference is None:
         comparison = HeldOutComparison(
             registry, judged, model.split.test, model.split.test_fingerprints, rule,

@@ -12,6 +12,7 @@ from sentiment_train.flows import tasks
 from sentiment_train.flows.run_logs import sent_to_prefect
 from sentiment_train.flows.tasks import with_retries
 from sentiment_train.liveness import living_process
+from sentiment_train.model.behaviour import promotion_checks
 from sentiment_train.model.trained import JudgedModel, TrainedModel, UnlabelledTrial
 from sentiment_train.registry.export import configured_export
 from sentiment_train.results import TrainingResult
@@ -65,6 +66,8 @@ def train_sentiment_model(
     store = configured_export(settings)
     with sent_to_prefect(), living_process(settings.home) as process:
         mark_flow_run(process)
+        # A file that is missing is told before the work, not after it.
+        checks = promotion_checks(params.promotion) if promote else []
         data, data_report = tasks.load_data(path, params, settings)
         split = tasks.split_data(data, params)
         judged = tasks.evaluate_model(tasks.train_model(split.train, params), split.test)
@@ -86,7 +89,7 @@ def train_sentiment_model(
             version = with_retries(tasks.register_model, settings)(logged, settings)
             if promote:
                 promoting = with_retries(tasks.promote_champion, settings)
-                decision = promoting(version, model, settings)
+                decision = promoting(version, model, checks, settings)
             challenger = mark_challenger and not (decision and decision.promoted)
             if challenger:
                 with_retries(tasks.mark_challenger, settings)(version, settings)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sentiment_core.errors import DataError
 from sentiment_core.labels import DECISION_THRESHOLD
+from sentiment_core.params import PromotionParams
 from sentiment_core.scorer import LinearScorer
 
 SAME_WITHIN: Final = 0.1
@@ -74,6 +75,18 @@ def load_checks(path: Path) -> list[BehaviourCheck]:
         raise DataError(f"{path} is no list of checks: {place}: {problem['msg']}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"Cannot read the behavioural checks {path}: {error}.") from error
+
+
+def promotion_checks(rule: PromotionParams) -> list[BehaviourCheck]:
+    """Read the checks that a candidate and its champion are asked, if the rule names a file.
+
+    Raises
+    ------
+    DataError
+        As `load_checks`.
+    """
+    path = rule.guardrails.behaviour
+    return load_checks(Path(path)) if path else []
 
 
 def run_checks(scorer: LinearScorer, checks: Sequence[BehaviourCheck]) -> list[Behaviour]:
