@@ -3,15 +3,20 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import mlflow
 import pandas as pd
+import psutil
 import pytest
 from mlflow import MlflowClient
 
 from sentiment_core.errors import ScorerError
 from sentiment_core.params import load_params
+from sentiment_train.data.sources.package import PackageSource
 from sentiment_train.registry.lease import LEASE_TAG
 from sentiment_train.registry.model_record import MlflowRecord
 from sentiment_train.registry.versions import Registry
@@ -355,6 +360,47 @@ def test_predictions_are_made_and_explained(trained):
     assert explained["terms"][0]["term"] == "wonderful"
     other = trained("predict", "fine", "--model", "1", "--json")
     assert other[0]["model_version"] == "1"
+
+
+def test_a_file_of_any_size_is_labelled_in_processes_once(trained, tmp_path):
+    trained("prepare-data", "--samples", 300, "--output", "in.csv")
+    arguments = ("predict-batch", "in.csv", "out.csv", "--explain", 2)
+    printed = trained(*arguments).stdout
+    assert re.fullmatch(r"out\.csv: 300 rows \(\d\d\.\d% positive\), version 2\n", printed)
+    labelled = pd.read_csv("out.csv")
+    accuracy = ((labelled["sentiment"] == "positive") == labelled["label"]).mean()
+    assert accuracy > 0.8
+    assert labelled["terms"].map(json.loads).map(len).eq(2).all()
+    written = (tmp_path / "out.csv").stat().st_mtime_ns
+    (again,) = trained(*arguments, "--json")
+    assert (again["rows"], again["refused"], again["model_version"]) == (300, 0, "2")
+    assert (tmp_path / "out.csv").stat().st_mtime_ns == written
+    other = trained(*arguments, "--model", "1", exit_code=1).stderr
+    assert "out.csv is there: --overwrite replaces it." in other
+    (again,) = trained(*arguments, "--model", "1", "--overwrite", "--json")
+    assert again["model_version"] == "1"
+    trained("predict-batch", "none.csv", "out2.csv", exit_code=1)
+    trained("predict-batch", "in.csv", "out.txt", exit_code=1)
+
+
+def test_a_labelling_that_is_killed_goes_on_and_its_processes_end(trained, tmp_path):
+    reviews = PackageSource().load().head(20_000)
+    reviews.assign(row=range(len(reviews))).to_csv("in.csv", index=False)
+    command = [str(Path(sys.executable).parent / "sentiment-cli"), "predict-batch", "in.csv",
+               "out.csv", "--jobs", "2"]  # fmt: skip
+    process = subprocess.Popen(command)
+    journal = tmp_path / "out.csv.partial" / "journal.json"
+    while not journal.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive
+    assert 0 < json.loads(journal.read_text())["last"] < 20_000
+    subprocess.run(command, check=True)
+    assert pd.read_csv("out.csv")["row"].tolist() == list(range(20_000))
 
 
 def test_reviews_come_from_standard_input_and_files(trained, tmp_path):

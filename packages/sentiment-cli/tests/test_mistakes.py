@@ -8,9 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from sentiment_cli.app import app
@@ -18,7 +16,7 @@ from sentiment_cli.backup.folder import manifest_digest
 from sentiment_cli.backup.manifest import Manifest, SavedBucket
 from sentiment_cli.buckets import make_buckets
 from sentiment_core.s3_store import S3Store
-from sentiment_core.store_settings import StoreSettings
+from tests.support.moto_store import moto_store
 from tests.support.projects import copy_choices
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own warnings
@@ -178,24 +176,10 @@ def test_where_nobody_can_answer_a_question_is_an_error(folder, command):
 @pytest.fixture
 def store():
     """An S3 server, whose bucket has an object that no backup has; gives the environment."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment = {
-        "MLFLOW_S3_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "any",  # pragma: allowlist secret
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }  # fmt: skip
-    settings = StoreSettings(
-        endpoint=environment["MLFLOW_S3_ENDPOINT_URL"], aws_access_key_id="any",
-        aws_secret_access_key="any",  # pragma: allowlist secret
-        aws_default_region="us-east-1",
-    )  # fmt: skip
-    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
-    make_buckets(settings)
-    S3Store("s3://data", settings).put("precious", b"content")
-    yield environment, S3Store("s3://data", settings)
-    server.stop()
+    with moto_store() as (settings, environment):
+        make_buckets(settings)
+        S3Store("s3://data", settings).put("precious", b"content")
+        yield environment, S3Store("s3://data", settings)
 
 
 def test_a_question_is_asked_on_stderr(folder, store):

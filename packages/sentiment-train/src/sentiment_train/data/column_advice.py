@@ -11,7 +11,8 @@ import pandas as pd
 
 from sentiment_core.errors import DataError
 from sentiment_core.params import ColumnParams
-from sentiment_train.data.tables import SEPARATORS, read_table
+from sentiment_train.data.separators import SEPARATORS
+from sentiment_train.data.tables import read_table
 
 _TEXT_NAMES: Final = ("text", "review", "reviews", "review_text", "comment", "content", "sentence",
                       "body", "message", "phrase", "tweet")  # fmt: skip

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sentiment_core.errors import DataError
 from sentiment_train.data.csv_strings import read_strings
+from sentiment_train.data.separators import find_separator
 
 JSON_LINES: Final = frozenset({".jsonl", ".ndjson"})
 PARQUET: Final = frozenset({".parquet"})
@@ -18,7 +19,6 @@ EXCEL: Final = frozenset({".xlsx"})
 FORMATS: Final = frozenset({".csv", ".tsv", ".txt"}) | JSON_LINES | PARQUET | EXCEL
 """Endings of files that hold tables; a file with any other ending is read as CSV."""
 
-SEPARATORS: Final = (",", ";", "\t", "|")
 _ZIP_SIGNATURE: Final = b"PK\x03\x04"
 _QUOTE: Final = "Write a text with commas, quotes or line breaks in double quotes."
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -73,7 +73,7 @@ def read_table(
     if ending in JSON_LINES:
         return _as_strings(_read_json_lines(text, path))
     first = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
-    return _read_csv(text, path, separator or _find_separator(first, columns), header)
+    return _read_csv(text, path, separator or find_separator(first, columns), header)
 
 
 def _decode(content: bytes, path: Path) -> str:
@@ -92,15 +92,6 @@ def _decode(content: bytes, path: Path) -> str:
             "file as UTF-8; if it is WINDOWS-1252: "
             f"iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))} > {shlex.quote(str(target))}"
         ) from error
-
-
-def _find_separator(line: str, columns: tuple[str, ...]) -> str:
-    """Find the separator of a header: the one that finds the columns, else a comma."""
-    for separator in SEPARATORS:
-        names = {name.strip().strip('"') for name in line.split(separator)}
-        if columns and names.issuperset(columns):
-            return separator
-    return ","
 
 
 def _read_csv(text: str, path: Path, separator: str, header: bool) -> pd.DataFrame:

@@ -1,0 +1,207 @@
+"""`predict-batch`: label files of any size."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from sentiment_cli.batch.output import REFUSED
+from sentiment_cli.interruption import interruption
+from sentiment_cli.options import JsonOption, ModelNameOption
+from sentiment_cli.output import print_json
+from sentiment_cli.progress import progress
+from sentiment_core.errors import ConflictError
+from sentiment_core.registry_names import CHAMPION
+
+if TYPE_CHECKING:
+    from sentiment_cli.batch.file_run import Options
+    from sentiment_cli.batch.journal import Progress
+    from sentiment_cli.batch.places import Input, Target
+    from sentiment_cli.batch.processes import LabellingProcesses
+    from sentiment_core.scorer import LinearScorer
+
+_HOUR: Final = 3600
+
+
+def predict_batch(
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="File or folder, also s3://bucket/folder.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help="File or folder, also s3://bucket/folder.")
+    ],
+    text_column: Annotated[str, typer.Option(help="Column of the texts.")] = "text",
+    prefix: Annotated[
+        str, typer.Option(help="Before the names of the new columns, such as model_.")
+    ] = "",
+    explain: Annotated[
+        int, typer.Option(min=0, help="Also the terms that count most in each text: how many.")
+    ] = 0,
+    model: Annotated[str, typer.Option(help="Version or alias.")] = CHAMPION,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes. (default: one for each core)")
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, whatever an earlier command has done.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an output that is there.")
+    ] = False,
+    model_name: ModelNameOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Label all texts of a file, or of each file of a folder, however large.
+
+    The rows keep their order and all of their columns; new ones are sentiment, confidence and
+    low_information. Files are CSV (any separator), JSON lines or Parquet, the first two also .gz
+    and .zst; the ending of OUT says what is written.
+
+    Rows that cannot be scored are left out and stand in OUT.refused.jsonl, with the reason; which
+    version was used, and how many rows there were, stands in OUT.run.json.
+
+    After Ctrl-C or a crash the same command goes on where it stopped; no row is lost or doubled. A
+    file that is done is not done again.
+
+    [bold]Examples[/]
+
+    sentiment-cli predict-batch reviews.csv labelled.csv
+
+    sentiment-cli predict-batch reviews.parquet labelled.parquet --text-column review --explain 3
+
+    sentiment-cli predict-batch s3://data/reviews s3://data/labelled
+    """
+    from tempfile import TemporaryDirectory
+
+    from sentiment_cli.batch.file_run import Options
+    from sentiment_cli.batch.places import pair
+    from sentiment_cli.batch.processes import LabellingProcesses
+    from sentiment_cli.settings import configure
+    from sentiment_core.store_settings import StoreSettings
+    from sentiment_train.registry.versions import Registry
+
+    settings = configure()
+    interruption.end_soon(lambda: "The same command goes on where it stopped.")
+    pairs = pair(source, target, StoreSettings(), settings.home / "batch")
+    options = Options(text_column, prefix, explain, restart, overwrite)
+    with progress("Fetching the model"):
+        registry = Registry(model_name or settings.model_name)
+        version = registry.resolve(model).version
+        scorer = registry.load(version).scorer
+    with TemporaryDirectory(prefix="sentiment-batch-") as folder:
+        path = Path(folder, "scorer.bin")
+        scorer.save(path)
+        with LabellingProcesses(path, jobs or os.cpu_count() or 1) as processes:
+            results = [
+                _label(found, to, _Model(registry.name, version, scorer), processes, options,
+                       settings.home / "batch")
+                for found, to in pairs
+            ]  # fmt: skip
+    if as_json:
+        print_json([{"output": to.address, **_summary(result)}
+                    for (_, to), result in zip(pairs, results, strict=True)])  # fmt: skip
+        return
+    for (_, to), result in zip(pairs, results, strict=True):
+        _print(to.address, result)
+
+
+class _Model:
+    def __init__(self, name: str, version: str, scorer: "LinearScorer") -> None:
+        self.name, self.version, self.scorer = name, version, scorer
+
+
+def _label(
+    found: "Input",
+    to: "Target",
+    model: _Model,
+    processes: "LabellingProcesses",
+    options: "Options",
+    locks: Path,
+) -> "Progress":
+    from sentiment_cli.batch.file_run import finished, label_file
+    from sentiment_cli.batch.journal import Task
+
+    with progress(f"Labelling {found.name}") as show, _alone(to, locks), found.fetched() as file:
+        path, size, changed = file
+        task = Task(
+            found.address, size, changed, model.name, model.version, model.scorer.digest,
+            options.text_column, options.prefix, options.explain,
+        )  # fmt: skip
+        in_store = to.recall()
+        if not options.restart and (done := finished(to.path, task)):
+            if in_store:
+                to.forget()
+            else:
+                to.deliver()
+            return done
+        result = label_file(
+            path, to.path, task, model.scorer, processes, options, _speedometer(show)
+        )
+        to.deliver()
+        return result
+
+
+@contextmanager
+def _alone(to: "Target", folder: Path) -> Iterator[None]:
+    """Hold an output: two commands would write the same file."""
+    import hashlib
+
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    place = to.address if to.store else str(to.path.absolute())
+    lock = FileLock(folder / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConflictError(f"Another command writes {to.address} just now.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _speedometer(show: Callable[[str], None]) -> Callable[[int, int, float], None]:
+    """Show rows, share, rows a second and the time that is left."""
+    begin, at_begin = time.monotonic(), [-1.0]
+
+    def watch(rows: int, new_rows: int, fraction: float) -> None:
+        if at_begin[0] < 0:
+            at_begin[0] = fraction * (rows - new_rows) / rows if rows else 0.0
+        seconds = max(time.monotonic() - begin, 1e-3)
+        done = max(fraction - at_begin[0], 1e-9)
+        left = seconds * (1 - fraction) / done
+        show(
+            f"{rows:,} rows ({fraction:.0%}), {new_rows / seconds:,.0f} a second, "
+            f"{_duration(left)} left"
+        )
+
+    return watch
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    if seconds >= _HOUR:
+        return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+    return f"{minutes}:{rest:02d}"
+
+
+def _summary(result: "Progress") -> dict[str, object]:
+    return {
+        "model_version": result.task.model_version,
+        "rows": result.n_rows,
+        "refused": result.n_refused,
+        "positive": result.n_positive,
+        "low_information": result.n_low_information,
+    }
+
+
+def _print(address: str, result: "Progress") -> None:
+    labelled = result.n_rows - result.n_refused
+    share = f" ({result.n_positive / labelled:.1%} positive)" if labelled else ""
+    typer.echo(f"{address}: {labelled:,} rows{share}, version {result.task.model_version}")
+    if result.n_refused:
+        typer.echo(f"{result.n_refused:,} rows were refused: {address}{REFUSED} says why", err=True)
