@@ -21,7 +21,7 @@ from sentiment_cli.batch.formats import Format, format_of
 from sentiment_cli.batch.journal import Progress, Task
 from sentiment_cli.batch.labelling import Job, header, label_chunk
 from sentiment_cli.batch.places import pair
-from sentiment_cli.batch.processes import LabellingProcesses
+from sentiment_cli.batch.processes import LabellingProcesses, ThisProcess
 from sentiment_cli.batch.reading import Chunk
 from sentiment_cli.buckets import make_buckets
 from sentiment_core.errors import ConflictError, DataError, InputError, RunError
@@ -35,14 +35,6 @@ OPTIONS = Options("text", prefix="", explain=0, restart=False, overwrite=False)
 SCORER = make_scorer()
 TEXTS = ["good film", "bad film", "nobody knows", 'say "good", twice\nor more', "gut 👍 good"]
 ROWS = [{"id": str(n), "text": TEXTS[n % len(TEXTS)], "more": "é;,x"} for n in range(50)]
-
-
-class InThisProcess:
-    """Stands for the processes where they do not matter."""
-
-    def label(self, job, chunks):
-        for chunk in chunks:
-            yield label_chunk(SCORER, job, chunk)
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +91,7 @@ def make_task(path, **values):
 
 def label(source, target, *, task=None, processes=None, watch=lambda *_: None, **options):
     return label_file(
-        source, target, task or make_task(source), SCORER, processes or InThisProcess(),
+        source, target, task or make_task(source), SCORER, processes or ThisProcess(SCORER),
         replace(OPTIONS, **options), watch,
     )  # fmt: skip
 
@@ -196,7 +188,10 @@ def test_terms_and_names_are_written_too(tmp_path):
         job = Job(Format("csv"), Format(target), ("text",), "text", "m_", 1)
         assert b"m_label" in (header(job, named) or b"m_label")
         content = label_chunk(named, job, Chunk(1, [["good film"]], 1.0)).content
-        (tmp_path / f"out.{target}").write_bytes(header(job, named) + content)
+        if target == "parquet":
+            pq.write_table(pa.ipc.open_stream(content).read_all(), tmp_path / "out.parquet")
+        else:
+            (tmp_path / f"out.{target}").write_bytes(header(job, named) + content)
         (row,) = read(tmp_path / f"out.{target}")
         assert row["m_label"] == "praise"
         terms = row["m_terms"] if target == "jsonl" else json.loads(row["m_terms"])

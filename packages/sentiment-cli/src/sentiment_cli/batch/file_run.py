@@ -10,7 +10,7 @@ from sentiment_cli.batch.formats import Format, format_of
 from sentiment_cli.batch.journal import Progress, Task
 from sentiment_cli.batch.labelling import Job, Labelled, header, read_fields
 from sentiment_cli.batch.output import RUN, Output, beside
-from sentiment_cli.batch.processes import LabellingProcesses
+from sentiment_cli.batch.processes import Labeller
 from sentiment_cli.batch.reading import Source, open_source
 from sentiment_core.errors import ConflictError, InputError
 from sentiment_core.scorer import LinearScorer
@@ -48,7 +48,7 @@ def label_file(
     target_path: Path,
     task: Task,
     scorer: LinearScorer,
-    processes: LabellingProcesses,
+    labeller: Labeller,
     options: Options,
     watch: Watch,
 ) -> Progress:
@@ -61,7 +61,7 @@ def label_file(
     task : Task
         What is done, and with which model.
     scorer : LinearScorer
-        The model that the processes have.
+        The model that labels.
     watch : callable
         Is told of each chunk.
 
@@ -85,7 +85,7 @@ def label_file(
         run = _Run(output, progress, watch)
         if progress.last == 0:
             run.content.append(header(job, scorer))
-        for labelled in processes.label(job, source.chunks(progress.last)):
+        for labelled in labeller.label(job, source.chunks(progress.last)):
             run.add(labelled)
         run.write()
         progress = replace(run.progress, complete=True)

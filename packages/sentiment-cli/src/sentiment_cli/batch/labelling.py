@@ -199,7 +199,7 @@ def _write(
     job: Job, chunk: Chunk, rows: list[Row], values: list[dict[str, Any]], added: list[str]
 ) -> bytes:
     if job.target.kind == "parquet":
-        return _parquet(job, chunk, rows, values, added)
+        return _arrow(job, chunk, rows, values, added)
     if job.target.kind == "jsonl":
         lines = (
             f"{_dumps({**row.fields, **more})}\n" for row, more in zip(rows, values, strict=True)
@@ -227,11 +227,10 @@ def _as_text(value: Any) -> str:
     return _dumps(value) if isinstance(value, dict | list) else str(value)
 
 
-def _parquet(
+def _arrow(
     job: Job, chunk: Chunk, rows: list[Row], values: list[dict[str, Any]], added: list[str]
 ) -> bytes:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if job.source.kind == "parquet":
         kept = pa.array([row.number - chunk.first for row in rows], pa.int64())
@@ -248,7 +247,9 @@ def _parquet(
         kind = types.get(name.removeprefix(job.prefix), pa.string())
         table = table.append_column(name, pa.array(column, kind))
     content = io.BytesIO()
-    pq.write_table(table, content)
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_stream(content, table.schema, options=options) as writer:
+        writer.write_table(table)
     return content.getvalue()
 
 

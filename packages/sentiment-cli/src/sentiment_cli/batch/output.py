@@ -84,18 +84,20 @@ class Output:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _part(self, number: int) -> Path:
-        return self.folder / f"part-{number:08d}.parquet"
+        return self.folder / f"part-{number:08d}.arrow"
 
     def _join(self, target: Path, parts: int) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        paths = [self._part(number) for number in range(parts)]
-        schema = pq.read_schema(paths[0])
+        def read(number: int) -> pa.Table:
+            with pa.OSFile(str(self._part(number))) as file, pa.ipc.open_stream(file) as stream:
+                return stream.read_all()
+
         tables: list[pa.Table] = []
-        with pq.ParquetWriter(target, schema) as writer:
-            for path in paths:
-                tables.append(pq.read_table(path))
+        with pq.ParquetWriter(target, read(0).schema) as writer:
+            for number in range(parts):
+                tables.append(read(number))
                 if sum(table.num_rows for table in tables) >= _ROW_GROUP:
                     writer.write_table(pa.concat_tables(tables))
                     tables = []

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Final, Self
+from tempfile import TemporaryDirectory
+from typing import Final, Protocol, Self
 
 from sentiment_cli.batch.labelling import Job, Labelled, label_chunk
 from sentiment_cli.batch.reading import Chunk
@@ -22,6 +23,32 @@ _CHUNKS_AHEAD: Final = 2
 """Chunks for each process that are read before they are needed: this bounds the memory."""
 
 _scorer: LinearScorer | None = None
+
+
+class Labeller(Protocol):
+    """What labels chunks."""
+
+    def label(self, job: Job, chunks: Iterable[Chunk]) -> Iterator[Labelled]:
+        """Label chunks; the results have the order of the chunks."""
+        ...
+
+
+class ThisProcess:
+    """Labels without other processes.
+
+    Parameters
+    ----------
+    scorer : LinearScorer
+        The model.
+    """
+
+    def __init__(self, scorer: LinearScorer) -> None:
+        self._scorer = scorer
+
+    def label(self, job: Job, chunks: Iterable[Chunk]) -> Iterator[Labelled]:
+        """Label one chunk after the other."""
+        for chunk in chunks:
+            yield label_chunk(self._scorer, job, chunk)
 
 
 class LabellingProcesses:
@@ -71,6 +98,19 @@ class LabellingProcesses:
                 "A process that labels was killed, perhaps for want of memory: the same command "
                 "goes on where it stopped, --jobs 1 needs the least."
             ) from error
+
+
+@contextmanager
+def labeller(scorer: LinearScorer, count: int) -> Iterator[Labeller]:
+    """Provide some processes with a model; a single one is this one."""
+    if count == 1:
+        yield ThisProcess(scorer)
+        return
+    with TemporaryDirectory(prefix="sentiment-batch-") as folder:
+        path = Path(folder, "scorer.bin")
+        scorer.save(path)
+        with LabellingProcesses(path, count) as processes:
+            yield processes
 
 
 def _begin(scorer: Path) -> None:

@@ -206,7 +206,7 @@ class ParquetSource:
         except ImportError as error:
             raise missing_library(str(path)) from error
         try:
-            self._file = pq.ParquetFile(path, memory_map=True)
+            self._file = pq.ParquetFile(path)
         except pa.ArrowInvalid as error:
             raise DataError(f"{path} is not a Parquet file that can be read: {error}.") from error
         self.columns: list[str] | None = list(self._file.schema_arrow.names)

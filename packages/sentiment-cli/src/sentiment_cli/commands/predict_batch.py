@@ -20,9 +20,9 @@ from sentiment_core.registry_names import CHAMPION
 if TYPE_CHECKING:
     from sentiment_cli.batch.file_run import Options
     from sentiment_cli.batch.journal import Progress
+    from sentiment_cli.batch.model import Model
     from sentiment_cli.batch.places import Input, Target
-    from sentiment_cli.batch.processes import LabellingProcesses
-    from sentiment_core.scorer import LinearScorer
+    from sentiment_cli.batch.processes import Labeller
 
 _HOUR: Final = 3600
 
@@ -74,32 +74,21 @@ def predict_batch(
 
     sentiment-cli predict-batch s3://data/reviews s3://data/labelled
     """
-    from tempfile import TemporaryDirectory
-
     from sentiment_cli.batch.file_run import Options
+    from sentiment_cli.batch.model import fetch_model
     from sentiment_cli.batch.places import pair
-    from sentiment_cli.batch.processes import LabellingProcesses
+    from sentiment_cli.batch.processes import labeller
     from sentiment_cli.settings import configure
     from sentiment_core.store_settings import StoreSettings
-    from sentiment_train.registry.versions import Registry
 
-    settings = configure()
+    work = configure().home / "batch"
     interruption.end_soon(lambda: "The same command goes on where it stopped.")
-    pairs = pair(source, target, StoreSettings(), settings.home / "batch")
+    pairs = pair(source, target, StoreSettings(), work)
     options = Options(text_column, prefix, explain, restart, overwrite)
     with progress("Fetching the model"):
-        registry = Registry(model_name or settings.model_name)
-        version = registry.resolve(model).version
-        scorer = registry.load(version).scorer
-    with TemporaryDirectory(prefix="sentiment-batch-") as folder:
-        path = Path(folder, "scorer.bin")
-        scorer.save(path)
-        with LabellingProcesses(path, jobs or os.cpu_count() or 1) as processes:
-            results = [
-                _label(found, to, _Model(registry.name, version, scorer), processes, options,
-                       settings.home / "batch")
-                for found, to in pairs
-            ]  # fmt: skip
+        fetched = fetch_model(model_name, model)
+    with labeller(fetched.scorer, jobs or os.cpu_count() or 1) as processes:
+        results = [_label(found, to, fetched, processes, options, work) for found, to in pairs]
     if as_json:
         print_json([{"output": to.address, **_summary(result)}
                     for (_, to), result in zip(pairs, results, strict=True)])  # fmt: skip
@@ -108,16 +97,11 @@ def predict_batch(
         _print(to.address, result)
 
 
-class _Model:
-    def __init__(self, name: str, version: str, scorer: "LinearScorer") -> None:
-        self.name, self.version, self.scorer = name, version, scorer
-
-
 def _label(
     found: "Input",
     to: "Target",
-    model: _Model,
-    processes: "LabellingProcesses",
+    model: "Model",
+    processes: "Labeller",
     options: "Options",
     locks: Path,
 ) -> "Progress":
