@@ -8,7 +8,7 @@ import pytest
 
 from sentiment_core.errors import SettingsError
 from sentiment_serve import api_keys as key_module
-from sentiment_serve.api.access import SCOPE_OF_ROUTE
+from sentiment_serve.api.access import INFERENCE_ROUTES, SCOPE_OF_INFERENCE, SCOPE_OF_ROUTE
 from sentiment_serve.api_keys import SCOPES, KeyRing, new_key, read_keys
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +19,11 @@ BODIES = {
     "/explain": {"text": "good"},
     "/feedback": {"request_id": "1", "label": "positive"},
 }
+TENSOR = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["good"]}]}
+MODEL = "/v2/models/sentiment-classifier"
+NEEDED = SCOPE_OF_ROUTE | {
+    f"{MODEL}/infer": SCOPE_OF_INFERENCE, f"{MODEL}/versions/1/infer": SCOPE_OF_INFERENCE
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -50,26 +55,25 @@ def bearer(key):
 
 
 async def post(running, route, headers=None):
-    return await running.client.post(route, json=BODIES.get(route), headers=headers)
+    body = TENSOR if route.startswith(MODEL) else BODIES.get(route)
+    return await running.client.post(route, json=body, headers=headers)
 
 
 async def test_each_route_asks_for_its_scope(start, registry, path, made):
     registry.add("1")
     async with start(api_keys_file=path, client_host="10.0.0.9") as running:
-        for route, needed in [*SCOPE_OF_ROUTE.items(), ("/admin/reload", "admin")]:
+        for route, needed in [*NEEDED.items(), ("/admin/reload", "admin")]:
             for name, (key, _line) in made.items():
                 status = (await post(running, route, bearer(key))).status_code
                 allowed = name in {needed, "all"}
                 assert (status in {200, 404}) if allowed else (status == 403), (route, name)
-        for route in SCOPE_OF_ROUTE:
+        for route in NEEDED:
             for headers in ({}, bearer("sk_unknown"), {"Authorization": "Basic eDp5"}):
                 answer = await post(running, route, headers)
                 assert (answer.status_code, answer.json()["code"]) == (401, "token-missing")
                 assert answer.headers["www-authenticate"] == "Bearer"
         assert (await running.client.get("/readyz")).status_code == 200
-        assert await running.metric('sentiment_requests_by_key_total{key="all"') == len(
-            SCOPE_OF_ROUTE
-        )
+        assert await running.metric('sentiment_requests_by_key_total{key="all"') == len(NEEDED)
 
 
 async def test_every_documented_route_is_open_on_purpose_or_asks(start, path):
@@ -77,7 +81,14 @@ async def test_every_documented_route_is_open_on_purpose_or_asks(start, path):
         paths = set((await running.client.get("/openapi.json")).json()["paths"])
     public = {"/health", "/livez", "/readyz", "/metrics", "/model-info"}
     signed = {"/admin/reload", "/webhooks/mlflow"}
-    assert paths - public - signed == set(SCOPE_OF_ROUTE)
+    assert {path for path in paths if path.startswith("/v2")} - set(INFERENCE_ROUTES) == {
+        "/v2", "/v2/health/live", "/v2/health/ready", *(
+            f"/v2/models/{{name}}{version}{ready}"
+            for version in ("", "/versions/{version}") for ready in ("", "/ready")
+        ),
+    }  # fmt: skip
+    others = {path for path in paths if not path.startswith("/v2")}
+    assert others - public - signed == set(SCOPE_OF_ROUTE)
 
 
 async def test_the_token_of_the_administrator_works_beside(start, registry, path, made):

@@ -11,12 +11,21 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.api.middleware import RequestMiddleware
+from sentiment_serve.api.open_inference import InferRequest
 from sentiment_serve.api.problems import (
     Problem,
     install_problem_handlers,
     problem_responses,
 )
-from sentiment_serve.api.routes import admin, docs, feedback, health, pages, predict
+from sentiment_serve.api.routes import (
+    admin,
+    docs,
+    feedback,
+    health,
+    inference_protocol,
+    pages,
+    predict,
+)
 from sentiment_serve.api.state import AppState, app_state, set_state
 from sentiment_serve.api_keys import KeyRing
 from sentiment_serve.metrics import ServeMetrics
@@ -58,7 +67,7 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
     state = _assemble(settings, stores)
     set_state(app, state)
     install_problem_handlers(app)
-    for module in (predict, health, feedback, admin, pages, docs):
+    for module in (predict, inference_protocol, health, feedback, admin, pages, docs):
         app.include_router(module.router)
     docs.mount_assets(app)
     if settings.api_keys_file or settings.rate_limit:
@@ -148,9 +157,10 @@ def _document(app: FastAPI, settings: ServeSettings) -> None:
         schema = original()
         components = schema["components"]["schemas"]
         if "Problem" not in components:
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            components |= problem.pop("$defs", {})
-            components["Problem"] = problem
+            for model in (Problem, InferRequest):
+                described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                components |= described.pop("$defs", {})
+                components[model.__name__] = described
             _document_access(schema["paths"], settings)
         return schema
 
@@ -163,9 +173,10 @@ def _document_access(paths: dict[str, Any], settings: ServeSettings) -> None:
     responses = problem_responses(*statuses, *((429,) if settings.rate_limit else ()))
     if not responses:
         return
-    from sentiment_serve.api.access import SCOPE_OF_ROUTE
+    from sentiment_serve.api.access import INFERENCE_ROUTES, SCOPE_OF_INFERENCE, SCOPE_OF_ROUTE
 
-    for path, scope in SCOPE_OF_ROUTE.items():
+    inference = dict.fromkeys(INFERENCE_ROUTES, SCOPE_OF_INFERENCE)
+    for path, scope in (SCOPE_OF_ROUTE | inference).items():
         operation = paths[path]["post"]
         operation["responses"] |= {str(status): text for status, text in responses.items()}
         if settings.api_keys_file:

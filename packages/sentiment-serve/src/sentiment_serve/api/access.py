@@ -4,6 +4,7 @@ Installed only where one of both is set, so that an open API does not pay for th
 """
 
 import ipaddress
+import re
 import time
 from typing import Final
 
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sentiment_core.errors import DeniedError
 from sentiment_serve.api.authentication import TokenMissingError
-from sentiment_serve.api.problems import error_response
+from sentiment_serve.api.problems import PROTOCOL_PREFIX, error_response
 from sentiment_serve.api.state import KEY_STATE
 from sentiment_serve.api_keys import ApiKey, KeyRing
 from sentiment_serve.api_keys import Scope as KeyScope
@@ -29,6 +30,17 @@ SCOPE_OF_ROUTE: Final[dict[str, KeyScope]] = {
     "/feedback": "feedback",
 }
 """What a key needs for a route; /admin is asked for by its own routes, all others are open."""
+
+SCOPE_OF_INFERENCE: Final[KeyScope] = "predict"
+INFERENCE_ROUTES: Final = (
+    f"{PROTOCOL_PREFIX}/models/{{name}}/infer",
+    f"{PROTOCOL_PREFIX}/models/{{name}}/versions/{{version}}/infer",
+)
+"""Those of the Open Inference Protocol need it too, whatever name and version stand in them."""
+
+_INFERENCE: Final = re.compile(
+    "|".join(re.sub(r"\{\w+\}", "[^/]+", route) for route in INFERENCE_ROUTES)
+)
 
 _IPV6_NETWORK: Final = 64
 
@@ -67,7 +79,7 @@ class AccessMiddleware:
         request = Request(scope)
         key = self._key_of(request)
         scope["state"][KEY_STATE] = key
-        needed = SCOPE_OF_ROUTE.get(scope["path"])
+        needed = needed_scope(scope["path"])
         if needed is None or scope["method"] == "OPTIONS":
             await self._app(scope, receive, send)
             return
@@ -95,6 +107,14 @@ class AccessMiddleware:
     def _key_of(self, request: Request) -> ApiKey | None:
         token = bearer_token(request)
         return self._keys.find(token) if self._keys and token else None
+
+
+def needed_scope(path: str) -> KeyScope | None:
+    """Return what a key needs for a path; None if nobody needs a key for it."""
+    scope = SCOPE_OF_ROUTE.get(path)
+    if scope is None and _INFERENCE.fullmatch(path):
+        return SCOPE_OF_INFERENCE
+    return scope
 
 
 class RateLimit:

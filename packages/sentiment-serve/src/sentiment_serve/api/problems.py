@@ -15,6 +15,9 @@ from sentiment_core.redaction import redact
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+PROTOCOL_PREFIX: Final = "/v2"
+"""Paths of the Open Inference Protocol, whose clients read what is wrong in `error`."""
+
 STATUSES: Final[dict[str, HTTPStatus]] = {
     "error": HTTPStatus.INTERNAL_SERVER_ERROR,
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -97,9 +100,10 @@ def problem_response(
         request_id=getattr(request.state, "request_id", None),
         errors=errors,
     )
-    return JSONResponse(
-        problem.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE
-    )
+    content = problem.model_dump(exclude_none=True)
+    if request.scope["path"].startswith(f"{PROTOCOL_PREFIX}/"):
+        content["error"] = problem.detail
+    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def error_response(request: Request, error: SentimentError) -> JSONResponse:
