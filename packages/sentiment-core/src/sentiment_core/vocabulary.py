@@ -2,7 +2,8 @@
 
 Node ``i`` below the number of words is the word ``i``; every longer n-gram is a node whose key is
 ``(node of all but its last word) << 32 | last word``. The keys stand in one sorted array, so a term
-costs 8 bytes of key, a look-up is a binary search, and no hash can collide.
+costs 8 bytes of key in a file, and no hash can collide. One n-gram is looked up by a binary search,
+many by an index that is made when the vocabulary is.
 """
 
 from bisect import bisect_left
@@ -14,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentiment_core.errors import ScorerError
+from sentiment_core.key_index import NO_KEY, KeyIndex
 
 NO_WORD: Final = "\n"
 """It is no word of any vocabulary, for no clean word holds a line break."""
 
-END_OF_KEYS: Final = np.iinfo(np.int64).max
+END_OF_KEYS: Final = NO_KEY
 """Last key of every array: a search never runs off its end."""
 
 _KEY_SHIFT: Final = 32
@@ -50,7 +52,7 @@ class Vocabulary:
     {1: 1, 2: 1, 0: 1}
     """
 
-    __slots__ = ("_key_view", "_node_of_word", "keys", "words")
+    __slots__ = ("_index", "_key_view", "_node_of_word", "keys", "words")
 
     def __init__(self, words: Sequence[str], keys: NDArray[np.int64]) -> None:
         self.words = tuple(words)
@@ -58,6 +60,7 @@ class Vocabulary:
         self._node_of_word = dict(zip(words, range(len(words)), strict=True))
         self._key_view = keys.data
         self._check()
+        self._index = KeyIndex(keys[:-1])
 
     def _check(self) -> None:
         n_words, n_nodes = len(self.words), len(self)
@@ -170,9 +173,8 @@ class Vocabulary:
         for length in range(2, max_ngram + 1):
             # An unknown word makes the key -1, which no n-gram has.
             wanted = nodes << _KEY_SHIFT | ids.take(starts + (length - 1), mode="clip")
-            positions = self.keys.searchsorted(wanted)
-            hits = self.keys[positions] == wanted
-            starts, nodes = starts[hits], positions[hits] + len(self.words)
+            hits, places = self._index.find(wanted)
+            starts, nodes = starts[hits], places[hits].astype(np.int64) + len(self.words)
             yield starts, nodes
 
     def term(self, node: int) -> str:
