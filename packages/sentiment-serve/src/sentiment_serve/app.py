@@ -26,6 +26,7 @@ from sentiment_serve.api.routes import (
     pages,
     predict,
 )
+from sentiment_serve.api.shortcut import PredictionShortcut
 from sentiment_serve.api.state import AppState, app_state, set_state
 from sentiment_serve.api_keys import KeyRing
 from sentiment_serve.metrics import ServeMetrics
@@ -70,6 +71,8 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
     for module in (predict, inference_protocol, health, feedback, admin, pages, docs):
         app.include_router(module.router)
     docs.mount_assets(app)
+    # Middleware that is added first runs last.
+    app.add_middleware(PredictionShortcut, service=state.service)
     if settings.api_keys_file or settings.rate_limit:
         from sentiment_serve.api.access import AccessMiddleware
 

@@ -23,6 +23,7 @@ from sentiment_serve.api.state import request_id_of, state_of
 from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.prediction.service import PredictionService
 
+PREDICT_PATH = "/predict"
 REQUEST_KEY_HEADER = "x-request-key"
 ALIAS_HEADER = "X-Model-Alias"
 _STRONGEST_WORDS = 5
@@ -43,14 +44,14 @@ _REQUEST_KEY: Final[dict[str, Any]] = {
 """Described here and read by `_key_of`: declared as a parameter it costs a tenth of a request."""
 
 
-@router.post("/predict", response_model=Prediction, openapi_extra=_REQUEST_KEY)
+@router.post(PREDICT_PATH, response_model=Prediction, openapi_extra=_REQUEST_KEY)
 async def predict(body: PredictRequest, request: Request) -> Response:
     """Label one text."""
     service = state_of(request).service
     model = service.model_for(_key_of(request))
     service.check_text(body.text)
     return _answer(
-        model, _content(model, service.predict(model, body.text, request_id_of(request)))
+        model, content_of(model, service.predict(model, body.text, request_id_of(request)))
     )
 
 
@@ -63,7 +64,7 @@ async def predict_batch(body: BatchRequest, request: Request) -> Response:
     results = await asyncio.get_running_loop().run_in_executor(
         service.batch_lane, service.predict_batch, model, body.texts, request_id_of(request)
     )
-    return _answer(model, {"predictions": [_content(model, result) for result in results]})
+    return _answer(model, {"predictions": [content_of(model, result) for result in results]})
 
 
 @router.post("/explain", response_model_exclude_defaults=True, openapi_extra=_REQUEST_KEY)
@@ -103,7 +104,8 @@ def _explain(
     )
 
 
-def _content(model: LoadedModel, label: Label) -> dict[str, object]:
+def content_of(model: LoadedModel, label: Label) -> dict[str, object]:
+    """Describe a label, as `Prediction` has it."""
     content: dict[str, object] = {
         "sentiment": label.sentiment,
         "confidence": label.confidence,
@@ -119,5 +121,10 @@ def _content(model: LoadedModel, label: Label) -> dict[str, object]:
 def _answer(model: LoadedModel, content: dict[str, object]) -> Response:
     # The shape is right by construction; validating it again would cost as much as scoring.
     return Response(
-        json.dumps(content), media_type="application/json", headers={ALIAS_HEADER: model.alias}
+        encoded(content), media_type="application/json", headers={ALIAS_HEADER: model.alias}
     )
+
+
+def encoded(content: dict[str, object]) -> bytes:
+    """Encode an answer as JSON."""
+    return json.dumps(content).encode()
