@@ -4,10 +4,10 @@ import json
 
 from fastapi import FastAPI, Response
 from pydantic import BaseModel
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-def ours() -> FastAPI:
+def ours_application() -> FastAPI:
     """Make the API as shipped, with one more route that only validates the body: the ceiling."""
     from sentiment_core.store_settings import StoreSettings
     from sentiment_serve.api.schemas import PredictRequest
@@ -24,8 +24,12 @@ def ours() -> FastAPI:
     return app
 
 
-async def bare(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read and parse the body, and answer a constant: what is left if all else were free."""
+def bare_application() -> ASGIApp:
+    """Make what is left if all but reading and parsing were free."""
+    return _bare
+
+
+async def _bare(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         return
     body, more = b"", True
@@ -42,7 +46,7 @@ class Review(BaseModel):
     text: str
 
 
-def naive() -> FastAPI:
+def naive_application() -> FastAPI:
     """Make what one writes first: scikit-learn, twice, inside an asynchronous handler."""
     from bench.reviews import fit_on_reviews
 

@@ -72,7 +72,7 @@ class KeyIndex:
         slots = self._slots(wanted)
         hits = self._keys.take(slots) == wanted
         places = self._places.take(slots)
-        elsewhere = np.flatnonzero(self._crowded.take(slots) & ~hits)
+        (elsewhere,) = (self._crowded.take(slots) & ~hits).nonzero()
         if len(elsewhere):
             keys = wanted[elsewhere]
             others = self._other_keys.searchsorted(keys)

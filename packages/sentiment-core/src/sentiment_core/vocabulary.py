@@ -167,7 +167,7 @@ class Vocabulary:
         ids = np.fromiter(
             map(self._node_of_word.get, words, repeat(_NO_NODE)), np.int64, count=len(words)
         )
-        starts = np.flatnonzero(ids >= 0)
+        (starts,) = (ids >= 0).nonzero()
         nodes = ids[starts]
         yield starts, nodes
         for length in range(2, max_ngram + 1):
