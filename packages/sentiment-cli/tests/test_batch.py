@@ -1,6 +1,7 @@
 """Files of any size are labelled: every row once, in its order, whatever happens in between."""
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -20,7 +21,7 @@ from sentiment_cli.batch.file_run import Options, finished, label_file
 from sentiment_cli.batch.formats import Format, format_of
 from sentiment_cli.batch.journal import Progress, Task
 from sentiment_cli.batch.labelling import Job, header, label_chunk
-from sentiment_cli.batch.places import pair
+from sentiment_cli.batch.places import Target, alone, pair
 from sentiment_cli.batch.processes import LabellingProcesses, ThisProcess
 from sentiment_cli.batch.reading import Chunk
 from sentiment_cli.buckets import make_buckets
@@ -415,3 +416,36 @@ def test_files_of_a_store_become_files_of_a_store(tmp_path):
         one = ("s3://data/reviews/a.csv", str(tmp_path / "here.csv"), settings, tmp_path)
         assert run_pairs(*one) == ["labelled"]
         assert len(read(tmp_path / "here.csv")) == 3
+
+
+def test_one_command_at_a_time_writes_an_output(tmp_path):
+    mine = Target("out.csv", tmp_path / "out.csv")
+    with alone(mine, tmp_path):
+        with (
+            pytest.raises(ConflictError, match=r"Another command writes out\.csv just now"),
+            alone(mine, tmp_path),
+        ):
+            raise AssertionError("both write")
+        with alone(Target("other.csv", tmp_path / "other.csv"), tmp_path):
+            pass
+    with alone(mine, tmp_path):
+        pass
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path, monkeypatch):
+    path, target = write(tmp_path / "in.csv", ROWS), tmp_path / "out.csv"
+    original, count = output._append, iter(range(100))
+
+    def full(file, content):
+        if next(count) == 5:
+            with file.open("ab") as part:
+                part.write(content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device", str(file))
+        return original(file, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(output, "_append", full)
+        with pytest.raises(OSError, match="No space left"):
+            label(path, target)
+    label(path, target)
+    assert answers(read(target)) == EXPECTED

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from filelock import FileLock, Timeout
+
 from sentiment_cli.batch.formats import format_of, has_format
 from sentiment_cli.batch.output import REFUSED, RUN, beside
-from sentiment_core.errors import InputError, NotFoundError
+from sentiment_core.errors import ConflictError, InputError, NotFoundError
 from sentiment_core.object_store import ObjectStore
 from sentiment_core.store_settings import StoreSettings
 from sentiment_core.stores import open_store
@@ -106,6 +108,35 @@ class Target:
                 beside(self.path, ending).unlink(missing_ok=True)
 
 
+@contextmanager
+def alone(target: Target, folder: Path) -> Iterator[None]:
+    """Hold an output: two commands would write the same file.
+
+    Parameters
+    ----------
+    target : Target
+        The output.
+    folder : Path
+        Where locks are.
+
+    Raises
+    ------
+    ConflictError
+        If another command writes it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = target.address if target.store else str(target.path.absolute())
+    lock = FileLock(folder / f"{_short_digest(place)}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConflictError(f"Another command writes {target.address} just now.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def pair(
     source: str, target: str, settings: StoreSettings, work: Path
 ) -> list[tuple[Input, Target]]:
@@ -152,8 +183,11 @@ def _target(address: str, settings: StoreSettings, work: Path) -> Target:
     if not is_remote(address):
         return Target(address, Path(address))
     folder, _, name = address.rpartition("/")
-    place = hashlib.sha256(folder.encode()).hexdigest()[:16]
-    return Target(address, work / place / name, open_store(folder, settings))
+    return Target(address, work / _short_digest(folder) / name, open_store(folder, settings))
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _local_inputs(source: str) -> Iterator[Input]:

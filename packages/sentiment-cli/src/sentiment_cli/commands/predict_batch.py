@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,7 +13,6 @@ from sentiment_cli.interruption import interruption
 from sentiment_cli.options import JsonOption, ModelNameOption
 from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
-from sentiment_core.errors import ConflictError
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
@@ -107,8 +105,9 @@ def _label(
 ) -> "Progress":
     from sentiment_cli.batch.file_run import finished, label_file
     from sentiment_cli.batch.journal import Task
+    from sentiment_cli.batch.places import alone
 
-    with progress(f"Labelling {found.name}") as show, _alone(to, locks), found.fetched() as file:
+    with progress(f"Labelling {found.name}") as show, alone(to, locks), found.fetched() as file:
         path, size, changed = file
         task = Task(
             found.address, size, changed, model.name, model.version, model.scorer.digest,
@@ -126,26 +125,6 @@ def _label(
         )
         to.deliver()
         return result
-
-
-@contextmanager
-def _alone(to: "Target", folder: Path) -> Iterator[None]:
-    """Hold an output: two commands would write the same file."""
-    import hashlib
-
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    place = to.address if to.store else str(to.path.absolute())
-    lock = FileLock(folder / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConflictError(f"Another command writes {to.address} just now.") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _speedometer(show: Callable[[str], None]) -> Callable[[int, int, float], None]:
