@@ -179,6 +179,8 @@ def test_versions_are_compared(trained):
     text = trained("compare", "2", "previous").stdout
     assert "accuracy" in text
     assert "not comparable" in text
+    assert re.search(r"promotion\.reason .*f1 0\.\d{4} against 0\.\d{4} of version 1", text)
+    assert re.search(r"promotion\.guardrails .*slowdown: \d", text)
     assert "not comparable" not in trained("compare", "2", "champion").stdout
 
 

@@ -89,7 +89,7 @@ def resolve(server, pool):
     return MlflowServer(settings, pool).resolve
 
 
-def test_a_healthy_registry_is_asked_twice(server, resolve):
+def test_a_healthy_registry_is_asked_twice_and_then_once(server, resolve):
     ref = resolve("champion")
     assert (ref.version, ref.run_id, ref.digest) == ("3", "r", "d")
     assert ref.package_uri == "s3://bucket/3/data/package"
@@ -97,6 +97,16 @@ def test_a_healthy_registry_is_asked_twice(server, resolve):
         (ALIAS, {"name": ["m"], "alias": ["champion"]}),
         (LOCATION, {"name": ["m"], "version": ["3"]}),
     ]
+    assert resolve("champion") == ref
+    assert [path for path, _ in server.asked[2:]] == [ALIAS]
+
+
+@pytest.mark.parametrize("change", [{"version": "4"}, {"run_id": "x"}, {"creation_timestamp": 7}])
+def test_another_version_has_a_place_of_its_own_whatever_its_number(server, resolve, change):
+    resolve("champion")
+    server.answer(ALIAS, 200, {"model_version": VERSION | change})
+    server.answer(LOCATION, 200, {"artifact_uri": "s3://bucket/other"})
+    assert resolve("champion").package_uri == "s3://bucket/other/data/package"
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -44,7 +44,13 @@ class _Tag(_Answer):
 class _Version(_Answer):
     version: str = Field(min_length=1)
     run_id: str | None = None
+    creation_timestamp: str | None = None
     tags: list[_Tag] = []
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Tell it from a version of the same number in a model that was deleted and made anew."""
+        return self.version, self.run_id or "", self.creation_timestamp or ""
 
 
 class _AliasAnswer(_Answer):
@@ -117,16 +123,22 @@ class MlflowServer:
         self._name = settings.registered_model
         self._headers = http_headers(settings)
         self._pool = pool
+        self._located: dict[str, tuple[tuple[str, ...], str]] = {}
 
     def resolve(self, alias: str) -> VersionRef:  # noqa: D102 - as in the protocol
         version = self._find(alias)
-        location = self._get(
-            _LocationAnswer,
-            "model-versions/get-download-uri",
-            name=self._name,
-            version=version.version,
-        )
-        answer = ResolvedAlias(model_version=version, artifact_uri=location.artifact_uri)
+        # The place of a version never changes: to ask for it each time doubles what a server has
+        # to answer to many replicas.
+        identity, uri = self._located.get(alias, ((), ""))
+        if identity != version.identity:
+            uri = self._get(
+                _LocationAnswer,
+                "model-versions/get-download-uri",
+                name=self._name,
+                version=version.version,
+            ).artifact_uri
+            self._located[alias] = version.identity, uri
+        answer = ResolvedAlias(model_version=version, artifact_uri=uri)
         return answer.version_ref(self._name, alias)
 
     def _find(self, alias: str) -> _Version:
