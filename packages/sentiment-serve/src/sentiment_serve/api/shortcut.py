@@ -55,6 +55,7 @@ class PredictionShortcut:
         if scope["type"] != "http" or scope["path"] != PREDICT_PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        scope["route"] = self._route
         try:
             first = await receive()
         except HTTPException as error:
@@ -65,7 +66,6 @@ class PredictionShortcut:
             await self._app(scope, _repeated(first, receive), send)
             return
         alias, body = answer
-        scope["route"] = self._route
         headers = [
             (b"content-length", str(len(body)).encode()),
             (b"content-type", _JSON),
