@@ -21,11 +21,13 @@ from sentiment_cli.batch.file_run import Options, finished, label_file
 from sentiment_cli.batch.formats import Format, format_of
 from sentiment_cli.batch.journal import Progress, Task
 from sentiment_cli.batch.labelling import Job, header, label_chunk
+from sentiment_cli.batch.model import Model
 from sentiment_cli.batch.places import Target, alone, pair
 from sentiment_cli.batch.processes import LabellingProcesses, ThisProcess
 from sentiment_cli.batch.reading import Chunk
+from sentiment_cli.batch.run import label_input
 from sentiment_cli.buckets import make_buckets
-from sentiment_core.errors import ConflictError, DataError, InputError, RunError
+from sentiment_core.errors import ConflictError, DataError, InputError, RunError, UnreachableError
 from sentiment_core.prediction import BLANK_TEXT
 from sentiment_core.s3_store import S3Store
 from sentiment_core.store_settings import StoreSettings
@@ -354,25 +356,17 @@ def test_a_process_that_is_killed_is_a_plain_error_and_the_next_command_goes_on(
     assert answers(read(tmp_path / "out.csv")) == EXPECTED * 40
 
 
-def run_pairs(source, target, settings, work):
-    """Do what the command does, for each file."""
-    results = []
+def run_pairs(source, target, settings, work, **options):
+    """Label all files; how often each was labelled anew."""
+    counts = []
     for found, to in pair(source, target, settings, work):
-        with found.fetched() as (path, size, changed):
-            task = replace(make_task(path), input=found.address, input_size=size,
-                           input_changed=changed)  # fmt: skip
-            in_store = to.recall()
-            if done := finished(to.path, task):
-                results.append("done" if in_store else "delivered")
-                if in_store:
-                    to.forget()
-                    continue
-            else:
-                label(path, to.path, task=task)
-                results.append("labelled")
-            assert done is None or done.complete
-            to.deliver()
-    return results
+        chunks = []
+        label_input(
+            found, to, Model("m", "1", SCORER), ThisProcess(SCORER), replace(OPTIONS, **options),
+            lambda *_, seen=chunks: seen.append(1), work,
+        )  # fmt: skip
+        counts.append(bool(chunks))
+    return counts
 
 
 def test_a_folder_becomes_a_folder_and_what_is_done_is_not_done_again(tmp_path):
@@ -382,9 +376,14 @@ def test_a_folder_becomes_a_folder_and_what_is_done_is_not_done_again(tmp_path):
     for name in ("a.csv", "b.jsonl.gz"):
         write(source / name, ROWS)
     arguments = (str(source), str(tmp_path / "out"), StoreSettings(), tmp_path)
-    assert run_pairs(*arguments) == ["labelled", "labelled"]
+    assert run_pairs(*arguments) == [True, True]
     assert answers(read(tmp_path / "out" / "b.jsonl.gz")) == EXPECTED
-    assert run_pairs(*arguments) == ["delivered", "delivered"]  # here is where they belong
+    assert run_pairs(*arguments) == [False, False]
+    assert run_pairs(*arguments, restart=True) == [True, True]
+    assert answers(read(tmp_path / "out" / "a.csv")) == EXPECTED
+    (tmp_path / "out" / "a.csv.run.json").unlink()
+    with pytest.raises(ConflictError, match="--overwrite"):
+        run_pairs(*arguments, restart=True)  # perhaps it is somebody else's
     with pytest.raises(InputError, match="would replace the reviews"):
         pair(str(source), str(source), StoreSettings(), tmp_path)
     with pytest.raises(InputError, match="is a folder"):
@@ -401,20 +400,21 @@ def test_files_of_a_store_become_files_of_a_store(tmp_path):
             store.put_file(name, write(tmp_path / name, ROWS))
         store.put("deeper/c.csv", b"text\nx\n")
         arguments = ("s3://data/reviews/", "s3://data/labelled", settings, tmp_path / "work")
-        assert run_pairs(*arguments) == ["labelled", "labelled"]
+        assert run_pairs(*arguments) == [True, True]
         labelled = S3Store("s3://data/labelled", settings)
         assert [found.key for found in labelled.list()] == [
             "a.csv", "a.csv.run.json", "b.parquet", "b.parquet.run.json",
         ]  # fmt: skip
         labelled.get_file("b.parquet", tmp_path / "back.parquet")
         assert answers(read(tmp_path / "back.parquet")) == EXPECTED
-        assert not [found for found in (tmp_path / "work").rglob("*") if found.is_file()]
-        assert run_pairs(*arguments) == ["done", "done"]
+        left = [found for found in (tmp_path / "work").rglob("*") if found.is_file()]
+        assert {found.suffix for found in left} == {".lock"}
+        assert run_pairs(*arguments) == [False, False]
         store.put_file("a.csv", write(tmp_path / "a.csv", ROWS[:3]))
         with pytest.raises(ConflictError, match="--overwrite"):
             run_pairs(*arguments)
         one = ("s3://data/reviews/a.csv", str(tmp_path / "here.csv"), settings, tmp_path)
-        assert run_pairs(*one) == ["labelled"]
+        assert run_pairs(*one) == [True]
         assert len(read(tmp_path / "here.csv")) == 3
 
 
@@ -449,3 +449,28 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path, monkeypatch):
             label(path, target)
     label(path, target)
     assert answers(read(target)) == EXPECTED
+
+
+@pytest.mark.parametrize("failing", range(2))
+def test_what_a_store_did_not_take_is_delivered_and_not_labelled_again(
+    tmp_path, monkeypatch, failing
+):
+    with moto_store() as (settings, _):
+        make_buckets(settings)
+        arguments = (str(write(tmp_path / "in.csv", ROWS)), "s3://data/labelled/out.csv",
+                     settings, tmp_path / "work")  # fmt: skip
+        calls, original = iter(range(100)), S3Store.put_file
+
+        def refuse(self, key, source):
+            if next(calls) == failing:
+                raise UnreachableError("The store does not answer.")
+            original(self, key, source)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(S3Store, "put_file", refuse)
+            with pytest.raises(UnreachableError):
+                run_pairs(*arguments)
+        assert run_pairs(*arguments) == [False]
+        S3Store("s3://data/labelled", settings).get_file("out.csv", tmp_path / "back.csv")
+        assert answers(read(tmp_path / "back.csv")) == EXPECTED
+        assert run_pairs(*arguments) == [False]

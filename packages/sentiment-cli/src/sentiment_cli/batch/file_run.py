@@ -131,7 +131,10 @@ def _begun(output: Output, task: Task, options: Options) -> Progress:
         output.forget()
     found = Progress.read(output.journal)
     # The name of an output that is complete may be there already, of the same command.
-    if output.path.exists() and not options.overwrite and not (found and found.complete):
+    is_ours = (found and found.complete) or (
+        options.restart and Progress.read(beside(output.path, RUN))
+    )
+    if output.path.exists() and not options.overwrite and not is_ours:
         raise ConflictError(f"{output.path} is there: --overwrite replaces it.")
     if found is None:
         return Progress(task)

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -16,11 +15,7 @@ from sentiment_cli.progress import progress
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
-    from sentiment_cli.batch.file_run import Options
     from sentiment_cli.batch.journal import Progress
-    from sentiment_cli.batch.model import Model
-    from sentiment_cli.batch.places import Input, Target
-    from sentiment_cli.batch.processes import Labeller
 
 _HOUR: Final = 3600
 
@@ -76,6 +71,7 @@ def predict_batch(
     from sentiment_cli.batch.model import fetch_model
     from sentiment_cli.batch.places import pair
     from sentiment_cli.batch.processes import labeller
+    from sentiment_cli.batch.run import label_input
     from sentiment_cli.settings import configure
     from sentiment_core.store_settings import StoreSettings
 
@@ -86,45 +82,17 @@ def predict_batch(
     with progress("Fetching the model"):
         fetched = fetch_model(model_name, model)
     with labeller(fetched.scorer, jobs or os.cpu_count() or 1) as processes:
-        results = [_label(found, to, fetched, processes, options, work) for found, to in pairs]
+        results = []
+        for found, to in pairs:
+            with progress(f"Labelling {found.name}") as show:
+                watch = _speedometer(show)
+                results.append(label_input(found, to, fetched, processes, options, watch, work))
     if as_json:
         print_json([{"output": to.address, **_summary(result)}
                     for (_, to), result in zip(pairs, results, strict=True)])  # fmt: skip
         return
     for (_, to), result in zip(pairs, results, strict=True):
         _print(to.address, result)
-
-
-def _label(
-    found: "Input",
-    to: "Target",
-    model: "Model",
-    processes: "Labeller",
-    options: "Options",
-    locks: Path,
-) -> "Progress":
-    from sentiment_cli.batch.file_run import finished, label_file
-    from sentiment_cli.batch.journal import Task
-    from sentiment_cli.batch.places import alone
-
-    with progress(f"Labelling {found.name}") as show, alone(to, locks), found.fetched() as file:
-        path, size, changed = file
-        task = Task(
-            found.address, size, changed, model.name, model.version, model.scorer.digest,
-            options.text_column, options.prefix, options.explain,
-        )  # fmt: skip
-        in_store = to.recall()
-        if not options.restart and (done := finished(to.path, task)):
-            if in_store:
-                to.forget()
-            else:
-                to.deliver()
-            return done
-        result = label_file(
-            path, to.path, task, model.scorer, processes, options, _speedometer(show)
-        )
-        to.deliver()
-        return result
 
 
 def _speedometer(show: Callable[[str], None]) -> Callable[[int, int, float], None]:
