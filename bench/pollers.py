@@ -11,7 +11,6 @@ Run: nox -s bench -- pollers [seconds for each figure, default 5]
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from mlflow import MlflowClient
 from bench.load import Load, run_load
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_serve.settings import ServeSettings
+from sentiment_train.running.ports import free_port
 
 CONNECTIONS = 32
 NAME = "polled"
@@ -100,12 +100,6 @@ def started(command: list[str], url: str, folder: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def measure(port: int, path: str, seconds: float) -> Load:

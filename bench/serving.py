@@ -7,7 +7,6 @@ Run: nox -s bench -- serving [seconds for each figure, default 5]
 """
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from bench.reviews import SHORT_TEXT, fit_on_reviews, load_reviews
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.model_package import write_package
+from sentiment_train.running.ports import free_port
 
 CONNECTIONS = 32
 BATCH = 32
@@ -96,9 +96,7 @@ def point_to(folder: Path, version: ChampionPointer) -> None:
 
 @contextmanager
 def server(name: str, folder: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "MODEL_SOURCE": folder.as_uri(), "SENTIMENT_HOME": str(folder / "home"),
         "ACCESS_LOG": "false", "MODEL_RELOAD_INTERVAL": "0.5",

@@ -21,12 +21,12 @@ from sentiment_cli.batch.file_run import Options, finished, label_file
 from sentiment_cli.batch.formats import Format, format_of
 from sentiment_cli.batch.journal import Progress, Task
 from sentiment_cli.batch.labelling import Job, header, label_chunk
-from sentiment_cli.batch.model import Model
 from sentiment_cli.batch.places import Target, alone, pair
 from sentiment_cli.batch.processes import LabellingProcesses, ThisProcess
 from sentiment_cli.batch.reading import Chunk
 from sentiment_cli.batch.run import label_input
 from sentiment_cli.buckets import make_buckets
+from sentiment_cli.registered_model import Model
 from sentiment_core.errors import ConflictError, DataError, InputError, RunError, UnreachableError
 from sentiment_core.prediction import BLANK_TEXT
 from sentiment_core.s3_store import S3Store

@@ -9,7 +9,7 @@ from typing import Final
 from sentiment_cli.batch.formats import Format, format_of
 from sentiment_cli.batch.journal import Progress, Task
 from sentiment_cli.batch.labelling import Job, Labelled, header, read_fields
-from sentiment_cli.batch.output import RUN, Output, beside
+from sentiment_cli.batch.output import Output
 from sentiment_cli.batch.processes import Labeller
 from sentiment_cli.batch.reading import Source, open_source
 from sentiment_core.errors import ConflictError, InputError
@@ -36,7 +36,7 @@ class Options:
 def finished(target_path: Path, task: Task) -> Progress | None:
     """Return what an earlier command did, if it did just this task to the end."""
     output = Output(target_path, format_of(target_path.name))
-    done = Progress.read(beside(target_path, RUN))
+    done = Progress.read(output.run)
     if done is None or done.task != task or not target_path.exists() or output.journal.exists():
         return None
     output.forget()
@@ -131,9 +131,7 @@ def _begun(output: Output, task: Task, options: Options) -> Progress:
         output.forget()
     found = Progress.read(output.journal)
     # The name of an output that is complete may be there already, of the same command.
-    is_ours = (found and found.complete) or (
-        options.restart and Progress.read(beside(output.path, RUN))
-    )
+    is_ours = (found and found.complete) or (options.restart and Progress.read(output.run))
     if output.path.exists() and not options.overwrite and not is_ours:
         raise ConflictError(f"{output.path} is there: --overwrite replaces it.")
     if found is None:
@@ -153,7 +151,6 @@ class _Run:
         self.content: list[bytes] = []
         self._refused: list[bytes] = []
         self._bytes = 0
-        self._counts = progress
         self._begun_at = progress.n_rows
         self._output, self._watch = output, watch
         self._written = time.monotonic()
@@ -162,8 +159,8 @@ class _Run:
         self.content.append(labelled.content)
         self._refused.append(labelled.refused)
         self._bytes += len(labelled.content) + len(labelled.refused)
-        so_far = self._counts
-        self._counts = replace(
+        so_far = self.progress
+        self.progress = replace(
             so_far,
             last=labelled.last,
             n_rows=so_far.n_rows + labelled.n_rows,
@@ -171,7 +168,8 @@ class _Run:
             n_positive=so_far.n_positive + labelled.n_positive,
             n_low_information=so_far.n_low_information + labelled.n_low_information,
         )
-        self._watch(self._counts.n_rows, self._counts.n_rows - self._begun_at, labelled.fraction)
+        n_rows = self.progress.n_rows
+        self._watch(n_rows, n_rows - self._begun_at, labelled.fraction)
         late = time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES
         if late or self._bytes > _MOST_BYTES_IN_MEMORY:
             self.write()
@@ -179,8 +177,7 @@ class _Run:
     def write(self) -> None:
         if not self.content:
             return
-        self.progress = self._output.add(self._counts, self.content, b"".join(self._refused))
+        self.progress = self._output.add(self.progress, self.content, b"".join(self._refused))
         self.progress.write(self._output.journal)
-        self._counts = self.progress
         self.content, self._refused, self._bytes = [], [], 0
         self._written = time.monotonic()

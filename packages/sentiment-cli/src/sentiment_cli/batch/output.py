@@ -32,6 +32,7 @@ class Output:
 
     def __init__(self, path: Path, file_format: Format) -> None:
         self.path = path
+        self.run = beside(path, RUN)
         self.folder = beside(path, ".partial")
         self.journal = self.folder / "journal.json"
         self._format = file_format
@@ -75,7 +76,7 @@ class Output:
             refused.unlink(missing_ok=True)
         elif self._refused.exists():
             self._refused.replace(refused)
-        progress.write(beside(self.path, RUN))
+        progress.write(self.run)
         self.journal.unlink()
         self.forget()
 

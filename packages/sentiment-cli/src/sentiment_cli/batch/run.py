@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sentiment_cli.batch.file_run import Options, Watch, finished, label_file
 from sentiment_cli.batch.journal import Progress, Task
-from sentiment_cli.batch.model import Model
 from sentiment_cli.batch.places import Input, Target, alone
 from sentiment_cli.batch.processes import Labeller
+from sentiment_cli.registered_model import Model
 
 
 def label_input(

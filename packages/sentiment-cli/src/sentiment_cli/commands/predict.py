@@ -53,6 +53,8 @@ def predict(
 
     grep film reviews.txt | sentiment-cli predict
     """
+    from sentiment_cli.progress import progress
+    from sentiment_cli.registered_model import load_model
     from sentiment_cli.reviews import STANDARD_INPUT, read_reviews
     from sentiment_core.labels import OWN_NAMES
     from sentiment_core.prediction import predict_batch
@@ -64,13 +66,14 @@ def predict(
             )
         texts = [STANDARD_INPUT]
     reviews = read_reviews(texts or [], file or [])
-    version, scorer = _load_model(model)
-    names = scorer.labels or OWN_NAMES
+    with progress("Fetching the model"):
+        found = load_model(None, model)
+    scorer, names = found.scorer, found.scorer.labels or OWN_NAMES
     predictions = predict_batch(scorer, reviews)
     if as_json:
         print_json(
             [
-                _result(scorer, text, prediction, version, explain=explain)
+                _result(scorer, text, prediction, found.version, explain=explain)
                 for text, prediction in zip(reviews, predictions, strict=True)
             ]
         )
@@ -81,18 +84,6 @@ def predict(
         typer.echo(f"{label} ({prediction.confidence:.4f}){note} {text}")
         if explain:
             _print_explanation(scorer, text)
-
-
-def _load_model(model: str) -> tuple[str, "LinearScorer"]:
-    from sentiment_cli.progress import progress
-    from sentiment_cli.settings import configure
-    from sentiment_train.registry.versions import Registry
-
-    settings = configure()
-    with progress("Fetching the model"):
-        registry = Registry(settings.model_name)
-        version = registry.resolve(model).version
-        return version, registry.load(version).scorer
 
 
 def _result(

@@ -68,10 +68,10 @@ def predict_batch(
     sentiment-cli predict-batch s3://data/reviews s3://data/labelled
     """
     from sentiment_cli.batch.file_run import Options
-    from sentiment_cli.batch.model import fetch_model
     from sentiment_cli.batch.places import pair
     from sentiment_cli.batch.processes import labeller
     from sentiment_cli.batch.run import label_input
+    from sentiment_cli.registered_model import load_model_elsewhere
     from sentiment_cli.settings import configure
     from sentiment_core.store_settings import StoreSettings
 
@@ -80,7 +80,7 @@ def predict_batch(
     pairs = pair(source, target, StoreSettings(), work)
     options = Options(text_column, prefix, explain, restart, overwrite)
     with progress("Fetching the model"):
-        fetched = fetch_model(model_name, model)
+        fetched = load_model_elsewhere(model_name, model)
     with labeller(fetched.scorer, jobs or os.cpu_count() or 1) as processes:
         results = []
         for found, to in pairs:

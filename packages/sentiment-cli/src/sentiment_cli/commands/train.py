@@ -242,10 +242,10 @@ def _check_data(
 
     if params.data.unlabelled:
         refuse_missing(params.data.unlabelled)
-    if promote and params.promotion.reference:
-        load_reference(Path(params.promotion.reference), params.data.columns, None)
     if promote:
         promotion_checks(params.promotion)
+        if params.promotion.reference:
+            load_reference(Path(params.promotion.reference), params.data.columns, None)
     read_training_file(settings, params, data_path)
 
 

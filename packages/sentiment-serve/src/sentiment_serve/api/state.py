@@ -30,6 +30,11 @@ class AppState:
     workers: WorkerChannel
     webhook: WebhookVerifier = field(default_factory=WebhookVerifier)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be answered: there is a champion, and this is not about to stop."""
+        return self.holder.champion is not None and not self.draining.active
+
 
 def set_state(app: FastAPI, state: AppState) -> None:
     """Give an application its state."""

@@ -26,7 +26,7 @@ async def readyz(request: Request, response: Response) -> ReadyAnswer:
     """Say whether requests can be answered, and what is degraded."""
     state = state_of(request)
     holder = state.holder
-    ready = holder.champion is not None and not state.draining.active
+    ready = state.is_ready
     detail = None
     if not ready:
         detail = "The API is shutting down." if state.draining.active else holder.why_no_champion()

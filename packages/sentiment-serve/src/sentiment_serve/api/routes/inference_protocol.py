@@ -65,8 +65,7 @@ async def server_live() -> dict[str, bool]:
 @router.get("/health/ready", responses={_NOT_READY: {"model": Ready}})
 async def server_ready(request: Request, response: Response) -> Ready:
     """Say whether the champion can be asked."""
-    state = state_of(request)
-    ready = state.holder.champion is not None and not state.draining.active
+    ready = state_of(request).is_ready
     if not ready:
         response.status_code = _NOT_READY
     return Ready(ready=ready)
