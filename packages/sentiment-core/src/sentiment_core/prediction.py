@@ -63,6 +63,28 @@ def is_blank(text: str) -> bool:
     return not text or text.isspace()
 
 
+def is_unicode(text: str) -> bool:
+    r"""Say whether every encoding of Unicode can hold a text: half of a character is none.
+
+    Parameters
+    ----------
+    text : str
+        Raw text.
+
+    Examples
+    --------
+    >>> is_unicode("caf\u00e9"), is_unicode("\ud800")
+    (True, False)
+    """
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def predict(scorer: LinearScorer, text: str) -> Prediction:
     """Label one text.
 

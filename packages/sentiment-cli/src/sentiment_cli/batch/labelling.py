@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sentiment_cli.batch.formats import Format
 from sentiment_cli.batch.reading import Chunk
-from sentiment_core.prediction import BLANK_TEXT, Prediction, is_blank, predict_batch
+from sentiment_core.prediction import BLANK_TEXT, Prediction, is_blank, is_unicode, predict_batch
 from sentiment_core.scorer import LinearScorer
 
 MAX_TEXT_CHARACTERS: Final = 1_000_000
@@ -175,11 +175,8 @@ def _problem(job: Job, text: object) -> str | None:
         return BLANK_TEXT
     if len(text) > MAX_TEXT_CHARACTERS:
         return f"Its {job.text_column} has more than {MAX_TEXT_CHARACTERS:,} characters."
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return f"Its {job.text_column} is not UTF-8."
+    if not is_unicode(text):
+        return f"Its {job.text_column} is not UTF-8."
     return None
 
 
@@ -270,8 +267,4 @@ def _compressed(target: Format, text: str) -> bytes:
 
 def _dumps(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, default=str)
-    return text
+    return text if is_unicode(text) else json.dumps(value, default=str)

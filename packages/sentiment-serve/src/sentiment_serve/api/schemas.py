@@ -8,17 +8,14 @@ from pydantic_core import PydanticCustomError
 
 from sentiment_core.errors import BlankTextError
 from sentiment_core.labels import Sentiment
-from sentiment_core.prediction import BLANK_TEXT, is_blank
+from sentiment_core.prediction import BLANK_TEXT, is_blank, is_unicode
 
 
 def _check_review(text: str) -> str:
     if is_blank(text):
         raise PydanticCustomError(BlankTextError.code, BLANK_TEXT)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise PydanticCustomError("lone_surrogate", "The text is not Unicode.") from None
+    if not is_unicode(text):
+        raise PydanticCustomError("lone_surrogate", "The text is not Unicode.")
     return text
 
 
