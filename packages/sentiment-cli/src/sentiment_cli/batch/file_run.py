@@ -27,10 +27,10 @@ class Options:
     """What is asked for."""
 
     text_column: str
-    prefix: str
-    explain: int
-    restart: bool
-    overwrite: bool
+    prefix: str = ""
+    explain: int = 0
+    restart: bool = False
+    overwrite: bool = False
 
 
 def finished(target_path: Path, task: Task) -> Progress | None:

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -15,7 +16,11 @@ from sentiment_cli.progress import progress
 from sentiment_core.registry_names import CHAMPION
 
 if TYPE_CHECKING:
+    from sentiment_cli.batch.file_run import Options
     from sentiment_cli.batch.journal import Progress
+    from sentiment_cli.batch.places import Input, Target
+    from sentiment_cli.batch.processes import Labeller
+    from sentiment_cli.registered_model import Model
 
 _HOUR: Final = 3600
 
@@ -37,6 +42,13 @@ def predict_batch(
     model: Annotated[str, typer.Option(help="Version or alias.")] = CHAMPION,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes. (default: one for each core)")
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Label on the workers of this Dask scheduler, such as tcp://host:8786.",
+        ),
     ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew, whatever an earlier command has done.")
@@ -65,12 +77,10 @@ def predict_batch(
 
     sentiment-cli predict-batch reviews.parquet labelled.parquet --text-column review --explain 3
 
-    sentiment-cli predict-batch s3://data/reviews s3://data/labelled
+    sentiment-cli predict-batch s3://data/reviews s3://data/labelled --dask tcp://scheduler:8786
     """
     from sentiment_cli.batch.file_run import Options
     from sentiment_cli.batch.places import pair
-    from sentiment_cli.batch.processes import labeller
-    from sentiment_cli.batch.run import label_input
     from sentiment_cli.registered_model import load_model_elsewhere
     from sentiment_cli.settings import configure
     from sentiment_core.store_settings import StoreSettings
@@ -81,18 +91,51 @@ def predict_batch(
     options = Options(text_column, prefix, explain, restart, overwrite)
     with progress("Fetching the model"):
         fetched = load_model_elsewhere(model_name, model)
-    with labeller(fetched.scorer, jobs or os.cpu_count() or 1) as processes:
-        results = []
-        for found, to in pairs:
-            with progress(f"Labelling {found.name}") as show:
-                watch = _speedometer(show)
-                results.append(label_input(found, to, fetched, processes, options, watch, work))
+    results = _label(pairs, fetched, options, work, dask=dask, jobs=jobs or os.cpu_count() or 1)
     if as_json:
         print_json([{"output": to.address, **_summary(result)}
                     for (_, to), result in zip(pairs, results, strict=True)])  # fmt: skip
         return
     for (_, to), result in zip(pairs, results, strict=True):
         _print(to.address, result)
+
+
+def _label(
+    pairs: "Sequence[tuple[Input, Target]]", model: "Model", options: "Options", work: Path,
+    *, dask: str | None, jobs: int,
+) -> "list[Progress]":  # fmt: skip
+    from sentiment_cli.batch.processes import labeller
+
+    if dask is None:
+        with labeller(model.scorer, jobs) as processes:
+            return _label_here(pairs, model, processes, options, work)
+    from sentiment_cli.batch.cluster import ClusterLabeller, in_stores, label_stored
+    from sentiment_train.cluster import connect
+
+    with connect(dask) as cluster:
+        if not in_stores(pairs):
+            return _label_here(pairs, model, ClusterLabeller(cluster, model), options, work)
+        results: list[Progress] = []
+        with progress(f"Labelling on {dask}") as show:
+            for result in label_stored(cluster, pairs, model, options):
+                results.append(result)
+                rows = sum(result.n_rows for result in results)
+                show(f"{len(results)} of {len(pairs)} files, {rows:,} rows")
+        return results
+
+
+def _label_here(
+    pairs: "Sequence[tuple[Input, Target]]", model: "Model", labeller: "Labeller",
+    options: "Options", work: Path,
+) -> "list[Progress]":  # fmt: skip
+    from sentiment_cli.batch.run import label_input
+
+    results = []
+    for found, to in pairs:
+        with progress(f"Labelling {found.name}") as show:
+            watch = _speedometer(show)
+            results.append(label_input(found, to, model, labeller, options, watch, work))
+    return results
 
 
 def _speedometer(show: Callable[[str], None]) -> Callable[[int, int, float], None]:

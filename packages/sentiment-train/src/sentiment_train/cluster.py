@@ -1,0 +1,229 @@
+"""Work on the workers of a Dask cluster: several machines, or several processes of this one.
+
+Dask starts a task again elsewhere when its worker is lost, and gives work to a worker that comes
+later. What it does not do stands here: results in order while memory stays bounded, plain errors,
+and a refusal of workers that have another version of this code.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Concatenate, Final, TypeVar
+
+from sentiment_core.errors import ConflictError, RunError, SentimentError, UnreachableError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+LOCAL: Final = "local"
+"""Instead of an address: workers on this machine, one for each core, that end with the command."""
+
+_PACKAGES: Final = ("sentiment-core", "sentiment-train")
+_SECONDS_TO_CONNECT: Final = 20
+_SECONDS_WITHOUT_WORKERS: Final = 60
+_TASKS_AHEAD: Final = 2
+"""Tasks for each thread that are sent before they are needed: this bounds the memory."""
+_SHARE_OF_MEMORY: Final = 0.5
+"""Of this machine, for all local workers; beyond it they write what they hold to the disk."""
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class Cluster:
+    """A connected cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        The connection.
+    address : str
+        What it is called in messages.
+    """
+
+    def __init__(self, client: "Client", address: str) -> None:
+        self._client, self._address = client, address
+        self._versions = _own_versions()
+
+    def submit(self, function: Callable[..., Any], *arguments: object) -> "Future[Any]":
+        """Have a function called on a worker, where its result stays.
+
+        Parameters
+        ----------
+        function : callable
+            Of a module that the workers can import.
+        *arguments : object
+            Futures among them stand for their results, and go from worker to worker.
+
+        Returns
+        -------
+        Future
+            The result is lost when nobody holds this any more.
+        """
+        return self._client.submit(_call, self._versions, function, *arguments, pure=False)
+
+    def result(self, future: "Future[Any]") -> Any:
+        """Wait for a result and fetch it.
+
+        Raises
+        ------
+        SentimentError
+            What the function raised; or a plain word on the cluster.
+        """
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        while True:
+            try:
+                return future.result(timeout=_SECONDS_WITHOUT_WORKERS)
+            except SentimentError:
+                raise
+            except TimeoutError:
+                self._check_workers()
+            except KilledWorker as error:
+                raise RunError(
+                    f"Workers of {self._address} died of the same task, one after the other, "
+                    "perhaps for want of memory: their logs say more."
+                ) from error
+            except (FutureCancelledError, OSError) as error:
+                raise self._lost(error) from error
+            except ImportError as error:
+                raise ConflictError(
+                    f"The workers of {self._address} do not have what this needs ({error}): "
+                    f"install {_spelled(self._versions)} there."
+                ) from error
+
+    def map(
+        self,
+        function: Callable[Concatenate[_Item, ...], _Result],
+        items: Iterable[_Item],
+        *shared: object,
+    ) -> Iterator[_Result]:
+        """Call a function for each item; the results have the order of the items.
+
+        Parameters
+        ----------
+        function : callable
+            Takes an item and what all calls share.
+        items : iterable
+            Only so many are taken at once as the workers are about to need.
+        *shared : object
+            Futures among them stand for their results.
+
+        Raises
+        ------
+        SentimentError
+            As `result` does.
+        """
+        waiting: deque[Future[Any]] = deque()
+        for item in items:
+            waiting.append(self.submit(function, item, *shared))
+            if len(waiting) >= max(1, self._n_threads()) * _TASKS_AHEAD:
+                yield self.result(waiting.popleft())
+        while waiting:
+            yield self.result(waiting.popleft())
+
+    def _n_threads(self) -> int:
+        try:
+            return sum(self._client.nthreads().values())
+        except (OSError, TimeoutError) as error:
+            raise self._lost(error) from error
+
+    def _check_workers(self) -> None:
+        if not self._n_threads():
+            raise RunError(
+                f"{self._address} has had no worker for {_SECONDS_WITHOUT_WORKERS} seconds: start "
+                f"some with `dask worker {self._address}`, and give the command again."
+            )
+
+    def _lost(self, error: BaseException) -> UnreachableError:
+        return UnreachableError(
+            f"The scheduler {self._address} does not answer any more "
+            f"({str(error)[:200] or type(error).__name__}): give the command again when it does."
+        )
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Cluster]:
+    """Connect to a cluster.
+
+    Parameters
+    ----------
+    address : str
+        Of its scheduler (``tcp://host:8786``, ``tls://…``), or `LOCAL`.
+
+    Raises
+    ------
+    RunError
+        If Dask is not installed, or the cluster has no worker.
+    UnreachableError
+        If no scheduler answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RunError(
+            "A cluster needs Dask: install sentiment-cli[dask] (`./sentiment uv sync --inexact "
+            "--extra dask` in the project's folder), here and on the workers."
+        ) from error
+    if address == LOCAL:
+        with _local_client() as client:
+            yield Cluster(client, address)
+        return
+    try:
+        client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UnreachableError(
+            f"No Dask scheduler answers at {address}: start one with `dask scheduler`, and workers "
+            f"with `dask worker {address}`."
+        ) from error
+    with client:
+        _await_worker(client, address)
+        yield Cluster(client, address)
+
+
+def _await_worker(client: "Client", address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
+    except TimeoutError as error:
+        raise RunError(
+            f"{address} has no workers: start some with `dask worker {address}`."
+        ) from error
+
+
+@contextmanager
+def _local_client() -> "Iterator[Client]":
+    from distributed import Client, LocalCluster
+    from distributed.system import MEMORY_LIMIT
+
+    count = os.cpu_count() or 1
+    with (
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            memory_limit=int(MEMORY_LIMIT * _SHARE_OF_MEMORY / count),
+            dashboard_address=None,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _own_versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES}
+
+
+def _spelled(versions: dict[str, str]) -> str:
+    return " and ".join(f"{name} {number}" for name, number in versions.items())
+
+
+def _call(versions: dict[str, str], function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function on a worker that has the same versions as who asks for it."""
+    mine = _own_versions()
+    if mine != versions:
+        raise ConflictError(
+            f"A worker has {_spelled(mine)}, this machine {_spelled(versions)}: install the same."
+        )
+    return function(*arguments)
