@@ -100,9 +100,13 @@ def test_workers_fetch_and_deliver_what_lies_in_a_store(tmp_path, reviews):
                 if len(results) == 1:
                     cluster.kill_worker()
                     cluster.add_worker()
-            assert [result.task.input for result in results] == [found.address for found, _ in pairs]
+            assert [result.task.input for result in results] == [
+                found.address for found, _ in pairs
+            ]
             labelled = S3Store("s3://data/labelled", settings)
-            assert len(list(labelled.list())) == 3 * N_FILES  # labels, refused rows and the run's file
+            assert (
+                len(list(labelled.list())) == 3 * N_FILES
+            )  # labels, refused rows and the run's file
             for number in range(N_FILES):
                 labelled.get_file(f"{number:02}.csv", tmp_path / "back.csv")
                 assert (tmp_path / "back.csv").read_bytes() == expected
@@ -132,7 +136,9 @@ def test_the_flow_of_the_documentation_labels_on_a_cluster(
         monkeypatch.setattr(registered_model, "load_model", lambda *_: MODEL)
         with dask_cluster(tmp_path, dict(os.environ)) as cluster:
             monkeypatch.setenv("DASK_SCHEDULER", cluster.address)
-            rows = importlib.import_module("nightly").nightly("s3://data/reviews", "s3://data/labelled")
+            rows = importlib.import_module("nightly").nightly(
+                "s3://data/reviews", "s3://data/labelled"
+            )
         assert rows == 3 * N_ROWS
         labelled = S3Store("s3://data/labelled", settings)
         assert len(list(labelled.list())) == 3 * 3

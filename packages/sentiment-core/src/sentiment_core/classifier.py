@@ -78,7 +78,17 @@ def naive_bayes_log_ratio(
     Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic
     Classification", section 2.3.
     """
-    positive = smoothing + features[labels == 1].sum(axis=0)
-    negative = smoothing + features[labels == 0].sum(axis=0)
+    positive, negative = (features[labels == label].sum(axis=0) for label in (1, 0))
+    return log_ratio(positive, negative, smoothing=smoothing)
+
+
+def log_ratio(
+    positive: NDArray[np.float64], negative: NDArray[np.float64], *, smoothing: float
+) -> NDArray[np.float64]:
+    """Compute the log-count ratio of terms from their totals in each class.
+
+    The formula is that of `naive_bayes_log_ratio`.
+    """
+    positive, negative = positive + smoothing, negative + smoothing
     ratio: NDArray[np.float64] = np.log((positive / positive.sum()) / (negative / negative.sum()))
     return ratio

@@ -23,9 +23,11 @@ NO_WORD: Final = "\n"
 END_OF_KEYS: Final = NO_KEY
 """Last key of every array: a search never runs off its end."""
 
-_KEY_SHIFT: Final = 32
-_LAST_WORD: Final = (1 << _KEY_SHIFT) - 1
-_NO_NODE: Final = -1
+KEY_SHIFT: Final = 32
+"""Bits of the last word in a key."""
+_LAST_WORD: Final = (1 << KEY_SHIFT) - 1
+NO_NODE: Final = -1
+"""Of a word that is unknown; any negative number serves."""
 
 
 class Vocabulary:
@@ -64,7 +66,7 @@ class Vocabulary:
 
     def _check(self) -> None:
         n_words, n_nodes = len(self.words), len(self)
-        prefixes, last_words = self.keys[:-1] >> _KEY_SHIFT, self.keys[:-1] & _LAST_WORD
+        prefixes, last_words = self.keys[:-1] >> KEY_SHIFT, self.keys[:-1] & _LAST_WORD
         sound = (
             len(self._node_of_word) == n_words
             and self.keys[-1] == END_OF_KEYS
@@ -99,14 +101,14 @@ class Vocabulary:
         words = sorted({word for term in split for word in term})
         id_of = {word: index for index, word in enumerate(words)}
         longest = max(map(len, split))
-        ids = np.full((len(split), longest), _NO_NODE, dtype=np.int64)
+        ids = np.full((len(split), longest), NO_NODE, dtype=np.int64)
         for row, term in enumerate(split):
             ids[row, : len(term)] = [id_of[word] for word in term]
         nodes, levels, n_nodes = ids[:, 0].copy(), [np.empty(0, dtype=np.int64)], len(words)
         for position in range(1, longest):
             rows = np.flatnonzero(ids[:, position] >= 0)
             level, ranks = np.unique(
-                nodes[rows] << _KEY_SHIFT | ids[rows, position], return_inverse=True
+                nodes[rows] << KEY_SHIFT | ids[rows, position], return_inverse=True
             )
             nodes[rows] = n_nodes + ranks
             levels.append(level)
@@ -129,16 +131,16 @@ class Vocabulary:
             How often each node occurs.
         """
         node_of_word, keys, n_words = self._node_of_word, self._key_view, len(self.words)
-        ids = [node_of_word.get(word, _NO_NODE) for word in words]
+        ids = [node_of_word.get(word, NO_NODE) for word in words]
         counts: dict[int, int] = {}
         for start, node in enumerate(ids):
-            if node == _NO_NODE:
+            if node == NO_NODE:
                 continue
             counts[node] = counts.get(node, 0) + 1
             for word in ids[start + 1 : start + max_ngram]:
-                if word == _NO_NODE:
+                if word == NO_NODE:
                     break
-                key = node << _KEY_SHIFT | word
+                key = node << KEY_SHIFT | word
                 position = bisect_left(keys, key)
                 if keys[position] != key:
                     break
@@ -159,20 +161,26 @@ class Vocabulary:
         max_ngram : int
             Longest n-gram, in words.
 
-        Yields
-        ------
-        starts, nodes : arrays of int64
+        Returns
+        -------
+        iterator of (array of int64, array of int64)
             For each length of n-gram: where the known ones start, and their nodes.
         """
         ids = np.fromiter(
-            map(self._node_of_word.get, words, repeat(_NO_NODE)), np.int64, count=len(words)
+            map(self._node_of_word.get, words, repeat(NO_NODE)), np.int64, count=len(words)
         )
+        return self.find_nodes(ids, max_ngram)
+
+    def find_nodes(
+        self, ids: NDArray[np.int64], max_ngram: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Do what `find` does with the nodes of words; a negative one stands for no known word."""
         (starts,) = (ids >= 0).nonzero()
         nodes = ids[starts]
         yield starts, nodes
         for length in range(2, max_ngram + 1):
             # An unknown word makes the key -1, which no n-gram has.
-            wanted = nodes << _KEY_SHIFT | ids.take(starts + (length - 1), mode="clip")
+            wanted = nodes << KEY_SHIFT | ids.take(starts + (length - 1), mode="clip")
             hits, places = self._index.find(wanted)
             starts, nodes = starts[hits], places[hits].astype(np.int64) + len(self.words)
             yield starts, nodes
@@ -194,6 +202,6 @@ class Vocabulary:
         while node >= len(self.words):
             key = self._key_view[node - len(self.words)]
             words.append(self.words[key & _LAST_WORD])
-            node = key >> _KEY_SHIFT
+            node = key >> KEY_SHIFT
         words.append(self.words[node])
         return " ".join(reversed(words))

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Concatenate, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sentiment_core.errors import ConflictError, RunError, SentimentError, UnreachableError
 
@@ -28,7 +28,6 @@ _TASKS_AHEAD: Final = 2
 _SHARE_OF_MEMORY: Final = 0.5
 """Of this machine, for all local workers; beyond it they write what they hold to the disk."""
 
-_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
@@ -64,6 +63,12 @@ class Cluster:
         """
         return self._client.submit(_call, self._versions, function, *arguments, pure=False)
 
+    def send(self, value: object, *, everywhere: bool = False) -> "Future[Any]":
+        """Send a value to a worker, or to all; it is lost if these die."""
+        (future,) = self._client.scatter([value], broadcast=everywhere, hash=False)
+        sent: Future[Any] = future
+        return sent
+
     def result(self, future: "Future[Any]") -> Any:
         """Wait for a result and fetch it.
 
@@ -97,8 +102,8 @@ class Cluster:
 
     def map(
         self,
-        function: Callable[Concatenate[_Item, ...], _Result],
-        items: Iterable[_Item],
+        function: Callable[..., _Result],
+        items: Iterable[object],
         *shared: object,
     ) -> Iterator[_Result]:
         """Call a function for each item; the results have the order of the items.
@@ -204,7 +209,7 @@ def _local_client() -> "Iterator[Client]":
             n_workers=count,
             threads_per_worker=1,
             memory_limit=int(MEMORY_LIMIT * _SHARE_OF_MEMORY / count),
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

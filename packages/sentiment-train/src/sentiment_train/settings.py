@@ -58,6 +58,11 @@ class TrainSettings(BaseSettings):
         description="Where the champion is exported to, for consumers without MLflow: "
         "s3://bucket/prefix or a folder; unset: nowhere.",
     )
+    sentiment_dask: str | None = Field(
+        default=None,
+        description="Dask scheduler whose workers fit models and label files, such as "
+        "tcp://host:8786, or local: for what is too much for the memory. Unset: none.",
+    )
     train_retry_delay_seconds: tuple[NonNegativeFloat, ...] = Field(
         default=(1, 2, 5, 10),
         max_length=50,  # Prefect takes no more

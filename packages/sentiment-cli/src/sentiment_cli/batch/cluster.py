@@ -97,9 +97,7 @@ def _label(chunk: Chunk, model: SentModel, job: Job) -> Labelled:
     return label_chunk(_loaded(model).scorer, job, chunk)
 
 
-def label_stored_file(
-    addresses: tuple[str, str], model: SentModel, options: Options
-) -> Progress:
+def label_stored_file(addresses: tuple[str, str], model: SentModel, options: Options) -> Progress:
     """Do on a worker what `label_stored` does: fetch a file, label it and deliver its labels.
 
     Parameters

@@ -47,7 +47,8 @@ def predict_batch(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Label on the workers of this Dask scheduler, such as tcp://host:8786.",
+            help="Label on the workers of this Dask scheduler, such as tcp://host:8786. "
+            "(default: SENTIMENT_DASK, or none)",
         ),
     ] = None,
     restart: Annotated[
@@ -85,13 +86,21 @@ def predict_batch(
     from sentiment_cli.settings import configure
     from sentiment_core.store_settings import StoreSettings
 
-    work = configure().home / "batch"
+    settings = configure()
+    work = settings.home / "batch"
     interruption.end_soon(lambda: "The same command goes on where it stopped.")
     pairs = pair(source, target, StoreSettings(), work)
     options = Options(text_column, prefix, explain, restart, overwrite)
     with progress("Fetching the model"):
         fetched = load_model_elsewhere(model_name, model)
-    results = _label(pairs, fetched, options, work, dask=dask, jobs=jobs or os.cpu_count() or 1)
+    results = _label(
+        pairs,
+        fetched,
+        options,
+        work,
+        dask=dask or settings.sentiment_dask,
+        jobs=jobs or os.cpu_count() or 1,
+    )
     if as_json:
         print_json([{"output": to.address, **_summary(result)}
                     for (_, to), result in zip(pairs, results, strict=True)])  # fmt: skip

@@ -17,6 +17,7 @@ from sentiment_train.data.column_advice import advise
 from sentiment_train.data.tables import read_table
 
 _ROWS_SHOWN: Final = 5
+_ROWS_AT_ONCE: Final = 20_000
 
 
 def load_dataset(
@@ -111,22 +112,33 @@ def _check(
     wrong = ~labels.isin(known)
     _refuse_rows(path, wrong, f"a label other than {_either(columns)}", "Correct them", labels)
     judged = ~labels.isin(columns.neutral)
-    blank = judged & (frame[columns.text].str.strip() == "")
+    blank = judged & _is_blank(frame[columns.text])
     _refuse_rows(path, blank, "a blank text", "Fill or delete them")
+    if not judged.all():  # a copy, of all texts
+        frame, labels = frame[judged], labels[judged]
     result = pd.DataFrame(
         {
-            "text": frame[columns.text][judged],
-            "label": labels[judged].isin(columns.positive).astype("int64"),
-            **{name: frame[name][judged] for name in others},
+            "text": frame[columns.text],
+            "label": labels.isin(columns.positive).astype("int64"),
+            **{name: frame[name] for name in others},
         }
     ).reset_index(drop=True)
     if result["label"].nunique() < len(SENTIMENTS):
-        only = " and ".join(labels[judged].unique()) or "none that is not neutral"
+        only = " and ".join(labels.unique()) or "none that is not neutral"
         raise DataError(
             f"{path} has only the label {only}: training needs reviews of both classes "
             f"({_either(columns, 'and')})."
         )
     return result
+
+
+def _is_blank(texts: "pd.Series[str]") -> "pd.Series[bool]":
+    """Find texts of white space; in slices, for each is copied."""
+    blank = np.zeros(len(texts), dtype=bool)
+    for start in range(0, len(texts), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        blank[some] = texts.iloc[some].str.strip() == ""
+    return pd.Series(blank, index=texts.index, dtype=bool)
 
 
 def _either(columns: ColumnParams, word: str = "or") -> str:

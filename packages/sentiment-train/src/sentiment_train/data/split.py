@@ -1,6 +1,6 @@
 """The reproducible split into training and held-out rows."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,36 @@ from sklearn.model_selection import train_test_split
 from sentiment_core.errors import DataError
 
 
-class Split(NamedTuple):
-    """Training and held-out rows and the fingerprints of their texts; no text is in both."""
+@dataclass(frozen=True)
+class Split:
+    """Labelled rows, and which of them are held out; no text is on both sides.
 
-    train: pd.DataFrame
-    test: pd.DataFrame
-    train_fingerprints: NDArray[np.uint64]
-    test_fingerprints: NDArray[np.uint64]
+    The rows of either side are picked when they are asked for: a large data set is in memory once.
+    """
+
+    frame: pd.DataFrame
+    fingerprints: NDArray[np.uint64]
+    in_test: NDArray[np.bool_]
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """The rows to learn from."""
+        return self.frame[~self.in_test].reset_index(drop=True)
+
+    @property
+    def test(self) -> pd.DataFrame:
+        """The held-out rows."""
+        return self.frame[self.in_test].reset_index(drop=True)
+
+    @property
+    def train_fingerprints(self) -> NDArray[np.uint64]:
+        """Fingerprints of the rows to learn from."""
+        return self.fingerprints[~self.in_test]
+
+    @property
+    def test_fingerprints(self) -> NDArray[np.uint64]:
+        """Fingerprints of the held-out rows."""
+        return self.fingerprints[self.in_test]
 
 
 def split_dataset(
@@ -56,10 +79,4 @@ def split_dataset(
             f"Cannot split {len(frame)} reviews ({len(unique)} distinct) with data.test_size "
             f"{test_size}: {error}. Add reviews or change data.test_size."
         ) from error
-    in_test = np.isin(fingerprints, held_out)
-    return Split(
-        train=frame[~in_test].reset_index(drop=True),
-        test=frame[in_test].reset_index(drop=True),
-        train_fingerprints=fingerprints[~in_test],
-        test_fingerprints=fingerprints[in_test],
-    )
+    return Split(frame, fingerprints, np.isin(fingerprints, held_out))

@@ -21,6 +21,7 @@ FORMATS: Final = frozenset({".csv", ".tsv", ".txt"}) | JSON_LINES | PARQUET | EX
 
 _ZIP_SIGNATURE: Final = b"PK\x03\x04"
 _QUOTE: Final = "Write a text with commas, quotes or line breaks in double quotes."
+_LONGEST_HEADER: Final = 1 << 16
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -69,11 +70,9 @@ def read_table(
             f"{path} is a spreadsheet or an archive, not CSV: name a spreadsheet .xlsx, save it as "
             "CSV UTF-8, or unpack the archive."
         )
-    text = _decode(content, path)
     if ending in JSON_LINES:
-        return _as_strings(_read_json_lines(text, path))
-    first = text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
-    return _read_csv(text, path, separator or find_separator(first, columns), header)
+        return _as_strings(_read_json_lines(_decode(content, path), path))
+    return _read_csv(content, path, separator or _find_separator(content, columns), header)
 
 
 def _decode(content: bytes, path: Path) -> str:
@@ -81,9 +80,8 @@ def _decode(content: bytes, path: Path) -> str:
 
     `path` is the name of the file in messages.
     """
-    encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
     try:
-        return content.decode(encoding)
+        return content.decode(_encoding(content))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         target = path.with_stem(f"{path.stem}_utf8")
@@ -94,9 +92,22 @@ def _decode(content: bytes, path: Path) -> str:
         ) from error
 
 
-def _read_csv(text: str, path: Path, separator: str, header: bool) -> pd.DataFrame:
+def _encoding(content: bytes) -> str:
+    return "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
+
+
+def _find_separator(content: bytes, columns: tuple[str, ...]) -> str:
+    beginning = content[:_LONGEST_HEADER].decode(_encoding(content), "replace")
+    first = beginning.lstrip("\r\n").partition("\n")[0].rstrip("\r")
+    return find_separator(first, columns)
+
+
+def _read_csv(content: bytes, path: Path, separator: str, header: bool) -> pd.DataFrame:
     try:
-        return read_strings(text, separator, header=header)
+        return read_strings(content, _encoding(content), separator, header=header)
+    except UnicodeDecodeError:
+        _decode(content, path)  # says where
+        raise
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(f"{path} is not valid CSV: {str(error).strip()}. {_QUOTE}") from error
 

@@ -91,12 +91,14 @@ def read_training_data(path: Path, params: Params) -> TrainingData:
     content = read_data_file(path)
     record = read_provenance(path, content)
     used = params.model_copy(update={"data": used_data_params(params.data, path, record)})
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     frame = parse_dataset(content, path, used.data.columns)
+    del content  # large, and read
     return TrainingData(
         path=path,
         frame=frame,
         fingerprints=text_fingerprints(frame["text"]),
-        md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        md5=md5,
         provenance=record,
         params=used,
     )

@@ -92,10 +92,10 @@ def split_data(data: TrainingData, params: Params) -> Split:
 
 
 @task(name="train-model", **_LOCAL)
-def train_model(train: pd.DataFrame, params: Params) -> LinearScorer:
+def train_model(train: pd.DataFrame, params: Params, settings: TrainSettings) -> LinearScorer:
     """Fit the estimator."""
     begin(Step.FIT)
-    scorer = fit_scorer(train, params)
+    scorer = fit_scorer(train, params, cluster=settings.sentiment_dask)
     logger.info("The model has %d terms", scorer.n_terms)
     return scorer
 
@@ -139,11 +139,16 @@ def train_semi_supervised(
 
 @task(name="refit-model", **_LOCAL)
 def refit_model(
-    judged: JudgedModel, data: TrainingData, split: Split, unlabelled: Sequence[str]
+    judged: JudgedModel,
+    data: TrainingData,
+    split: Split,
+    unlabelled: Sequence[str],
+    settings: TrainSettings,
 ) -> LinearScorer:
     """Fit the estimator that will serve, on all rows."""
     begin(Step.REFIT)
-    return refit(judged, data.frame, split.test, data.params, unlabelled)
+    cluster = settings.sentiment_dask
+    return refit(judged, data.frame, split.test, data.params, unlabelled, cluster=cluster)
 
 
 @task(name="show-metrics", **_LOCAL)

@@ -70,7 +70,8 @@ def train_sentiment_model(
         checks = promotion_checks(params.promotion) if promote else []
         data, data_report = tasks.load_data(path, params, settings)
         split = tasks.split_data(data, params)
-        judged = tasks.evaluate_model(tasks.train_model(split.train, params), split.test)
+        scorer = tasks.train_model(split.train, params, settings)
+        judged = tasks.evaluate_model(scorer, split.test)
         trial = _try_unlabelled(judged, data, split, settings)
         if trial and trial.helps:
             judged = trial.judged
@@ -80,7 +81,7 @@ def train_sentiment_model(
         scorer = judged.scorer
         if params.data.refit:
             texts = trial.reviews.texts if trial and trial.helps else ()
-            scorer = tasks.refit_model(judged, data, split, texts)
+            scorer = tasks.refit_model(judged, data, split, texts, settings)
         model = TrainedModel(scorer, judged, split, data, data_report, trial)
         logged = with_retries(tasks.log_mlflow, settings)(model, settings, process)
         version = decision = None

@@ -1,7 +1,7 @@
 """Fits the estimator and turns it into the scorer that will serve."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,9 @@ from sentiment_core.params import Params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.semi_supervised import fit_semi_supervised
+from sentiment_train.cluster import connect
+from sentiment_train.model.out_of_core import PART_REVIEWS, fit_out_of_core
+from sentiment_train.model.partition import Reviews
 
 logger = logging.getLogger(__name__)
 
@@ -21,15 +24,27 @@ _PARITY_ROWS: Final = 200
 _PARITY_TOLERANCE: Final = 1e-9
 
 
-def fit_scorer(train: pd.DataFrame, params: Params, unlabelled: Sequence[str] = ()) -> LinearScorer:
-    """Fit the pipeline and copy it into a portable scorer, checked against the pipeline.
+def fit_scorer(
+    train: pd.DataFrame,
+    params: Params,
+    unlabelled: Sequence[str] = (),
+    *,
+    cluster: str | None = None,
+) -> LinearScorer:
+    """Fit the model that will serve.
+
+    Without a cluster it is scikit-learn's pipeline, copied into a portable scorer and checked
+    against it.
 
     Parameters
     ----------
     train : DataFrame, shape (n_reviews, 2)
         Columns ``text`` and ``label``.
     unlabelled : sequence of str
-        Reviews without labels to learn from too, none of them held out.
+        Reviews without labels to learn from too, none of them held out. They are learned from in
+        memory, whatever `cluster` says.
+    cluster : str, optional
+        Dask scheduler on which the model is fitted part by part, see `fit_out_of_core`.
 
     Raises
     ------
@@ -40,6 +55,9 @@ def fit_scorer(train: pd.DataFrame, params: Params, unlabelled: Sequence[str] = 
     """
     logger.info("Fitting %d reviews", len(train))
     try:
+        if cluster and not unlabelled:
+            with connect(cluster) as connected:
+                return fit_out_of_core(_parts(train), params, connected)
         pipeline = _fit(train, params, unlabelled)
     except ValueError as error:
         name = "semi_supervised.min_df" if unlabelled else "vectorizer.min_df"
@@ -53,6 +71,12 @@ def fit_scorer(train: pd.DataFrame, params: Params, unlabelled: Sequence[str] = 
     if not difference <= _PARITY_TOLERANCE:
         raise ParityError(f"The scorer differs from scikit-learn by {difference}: report a bug.")
     return scorer
+
+
+def _parts(train: pd.DataFrame) -> Iterator[Reviews]:
+    for start in range(0, len(train), PART_REVIEWS):
+        rows = train.iloc[start : start + PART_REVIEWS]
+        yield Reviews(rows["text"].tolist(), rows["label"].tolist())
 
 
 def _fit(train: pd.DataFrame, params: Params, unlabelled: Sequence[str]) -> Pipeline:

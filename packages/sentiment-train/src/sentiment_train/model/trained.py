@@ -100,6 +100,8 @@ def refit(
     test: pd.DataFrame,
     params: Params,
     unlabelled: Sequence[str] = (),
+    *,
+    cluster: str | None = None,
 ) -> LinearScorer:
     """Fit on all labelled rows what was judged on those held out.
 
@@ -113,6 +115,8 @@ def refit(
         The held-out ones among them.
     unlabelled : sequence of str
         Reviews without labels that the judged model learned from.
+    cluster : str, optional
+        As `fit_scorer` takes it.
 
     Returns
     -------
@@ -120,7 +124,7 @@ def refit(
         The judged one if the new one, which has seen the held-out rows, knows them no better: then
         something is wrong with it.
     """
-    scorer = fit_scorer(rows, params, unlabelled)
+    scorer = fit_scorer(rows, params, unlabelled, cluster=cluster)
     mine, its = _loss(judge(scorer, test)), _loss(judged)
     if is_better(mine, its, DECIDING_METRIC):
         return scorer
