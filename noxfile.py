@@ -38,7 +38,7 @@ LONGEST = (
     "integration(rest)",
 )  # fmt: skip
 ALL = dict.fromkeys((
-    *LONGEST, *(f"integration({part})" for part in PARTS), "build", "typecheck", "lint",
+    *LONGEST, *(f"integration({part})" for part in PARTS), "build", "typecheck", "lint", "docs",
     *(f"tests({package})" for package in PACKAGES),
 ))  # fmt: skip
 
@@ -213,6 +213,14 @@ def typecheck(session: nox.Session) -> None:
     sync_workspace(session)
     run(session, "mypy", *TYPED_SOURCES)
     run(session, "lint-imports")
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the site of docs/ into build/site; broken links and headings are errors."""
+    sync_workspace(session)
+    run(session, "python", "-m", "tools.reference_pages")
+    run(session, "zensical", "build", "--clean", "--strict")
 
 
 @nox.session

@@ -21,13 +21,6 @@ ELSEWHERE = {
     "./sentiment test": "it is what runs this test",
     "./sentiment serve": "the server that the curl below it asks is started by this test",
     "MLFLOW_TRACKING_URI=http://localhost:5001 sentiment-serve": "as the line above",
-    "docker compose -f docker-compose.prod.yml --profile with-nginx up -d": "tests/containers",
-    "sentiment-cli stack backup backup/monday": "tests/stack/test_stack_commands.py",
-    "sentiment-cli stack down && sentiment-cli stack restore backup/monday"
-    " && sentiment-cli stack up": "tests/stack/test_stack_commands.py",
-    "./sentiment dvc repro": "tests/stack/test_dvc.py",
-    "./sentiment dvc exp run -S model.C=3": "tests/stack/test_dvc.py",
-    "./sentiment dvc metrics diff": "tests/stack/test_dvc.py",
     "sentiment-serve new-key shop --scope predict --scope feedback": "another key each time; "
     "packages/sentiment-serve/tests/test_access.py",
     "pip install sentiment-serve": "nox -s build installs the wheel",
