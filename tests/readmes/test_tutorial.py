@@ -65,5 +65,5 @@ def test_every_line_of_the_tutorial_does_what_the_text_says(tmp_path):
         for line in lines[serve + 1 :]:
             type_in(line)
         after = json.loads(httpx.get(f"{api.url}/model-info").text)
-    assert (before["model_version"], after["model_version"]) == ("2", "1")
+    assert (before["version"], after["version"]) == ("2", "1")
     assert set(said) == set(SAYS)

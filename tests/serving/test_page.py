@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
@@ -23,6 +24,7 @@ REVIEW = (
     "The acting is wonderful and I loved the ending, but the first hour is a boring, "
     "predictable mess."
 )
+CALIBRATION = [(0.05, 0.1), (0.5, 0.45), (0.95, 0.92)]
 DESKTOP, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
 
 # Every visible text, with the contrast between its colour and all that is laid under it.
@@ -68,7 +70,10 @@ def real_pipeline():
 
 def export(folder, scorer):
     """Write a champion where an API without a registry finds it; returns the address."""
-    write_package(folder / "7", scorer, metrics={}, examples=[REVIEW], model_card="# Card\n")
+    write_package(
+        folder / "7", scorer, metrics={"accuracy": 0.873}, examples=[REVIEW],
+        model_card="# Card\n", calibration=CALIBRATION,
+    )  # fmt: skip
     pointer = ChampionPointer(DEFAULT_MODEL_NAME, "7", "run", "7", scorer.digest)
     (folder / POINTER_FILE).write_text(pointer.to_json())
     return folder.as_uri()
@@ -253,6 +258,86 @@ def test_the_names_of_the_classes_are_those_of_the_model(
             expect(page.locator("#feedback-state")).to_have_text("Thank you, it is counted.")
 
 
+def open_model_view(page):
+    page.get_by_role("tab", name="Model").click()
+    expect(page.locator("#champion .verdict")).to_have_text("Version 7")
+    refusals(page)  # a folder knows no other versions, which the page says
+
+
+def test_the_second_view_shows_what_the_champion_has_learned(page):
+    open_model_view(page)
+    expect(page.get_by_role("textbox", name="A film review, in English")).to_be_hidden()
+    expect(page.locator("#champion")).to_contain_text("accuracy")
+    expect(page.locator("#champion")).to_contain_text("0.873")
+    sides = page.locator("#terms .terms")
+    assert "worst" in sides.nth(1).inner_text().split()
+    assert "worst" not in sides.nth(0).inner_text().split()
+    diagram = page.get_by_role("img", name=re.compile("50 percent said, 45 percent were"))
+    assert diagram.locator("circle").count() == len(CALIBRATION)
+    expect(page.locator("#versions")).to_contain_text("the registry knows the other versions")
+
+
+def test_views_are_reached_by_key_and_by_address(page, api):
+    tab = page.get_by_role("tab", name="Try")
+    tab.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Model")).to_be_focused()
+    expect(page.locator("#champion .verdict")).to_be_visible()
+    refusals(page)
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("textbox", name="A film review, in English")).to_be_visible()
+    page.goto(f"{api.base_url}/#model")
+    page.reload()
+    expect(page.locator("#champion .verdict")).to_be_visible()
+
+
+def test_reload_asks_for_the_token(serve, browser, real_model):
+    with serve(MODEL_SOURCE=real_model, ADMIN_TOKEN="t0ken") as api:  # pragma: allowlist secret
+        headers = {"Authorization": "Bearer t0ken"}
+        api.post("/admin/reload", headers=headers).raise_for_status()
+        with opened(browser, api) as page:
+            open_model_view(page)
+            button, state = page.get_by_role("button", name="Reload now"), "#reload-state"
+            button.click()
+            expect(page.locator(state)).to_contain_text("admin token")
+            page.get_by_label("Admin token").fill("t0ken")
+            button.click()
+            expect(page.locator(state)).to_have_text("Version 7 answers, as before.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_in_either_view(page, scheme, size):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(size)
+    label(page, REVIEW)
+    # With the page's own policy no script can be added to it: axe comes through the debugger.
+    first = Axe().run(page).response
+    open_model_view(page)
+    second = Axe().run(page).response
+    assert min(len(first["passes"]), len(second["passes"])) > 10
+    found = first["violations"] + second["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= size["width"]
+
+
+def test_what_a_registry_says_is_shown_as_text(page):
+    hostile = "<img src=x onerror=alert(1)>"
+    page.route("**/model-versions", lambda route: route.fulfill(json={
+        "model_name": "m", "versions": [{
+            "version": "7", "created_at": "2026-01-01T00:00:00Z", "aliases": ["champion"],
+            "verdict": "promoted", "reason": hostile, "metric": "f1", "score": 0.9,
+            "decided_at": "2026-01-01T00:00:00Z",
+        }],
+    }))  # fmt: skip
+    page.get_by_role("tab", name="Model").click()
+    expect(page.locator("#versions")).to_contain_text(hostile)
+    expect(page.locator("#champion")).to_contain_text(hostile)
+    expect(page.locator("#versions")).to_contain_text("f1 0.900")
+    expect(page.locator("#model img")).to_have_count(0)
+
+
 def test_an_example_is_one_click(page):
     examples = page.get_by_role("group", name="Or try one of these:").get_by_role("button")
     assert examples.count() >= 3
@@ -362,6 +447,8 @@ def test_the_keyboard_alone_is_enough(page):
     def focused():
         return page.evaluate("document.activeElement.id || document.activeElement.textContent")
 
+    page.keyboard.press("Tab")
+    assert focused() == "tab-try"  # the other one is reached by an arrow
     page.keyboard.press("Tab")
     assert focused() == "API documentation"
     page.keyboard.press("Tab")

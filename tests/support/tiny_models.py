@@ -13,7 +13,7 @@ from sentiment_core.registry_names import CHALLENGER, CHAMPION, DEFAULT_MODEL_NA
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.vocabulary import Vocabulary
 from sentiment_serve.model.cache import LoadedModel
-from sentiment_serve.model.version import VersionRef, alias_not_set
+from sentiment_serve.model.version import RegisteredVersion, VersionRef, alias_not_set
 
 
 def make_scorer(weight: float = 4.0, labels: LabelNames | None = None) -> LinearScorer:
@@ -34,7 +34,7 @@ def make_model_of_version(alias, version, from_cache=False):
     """Make a loaded model, as the API holds it."""
     return LoadedModel(
         scorer=make_scorer(), name="m", alias=alias, version=version, run_id="r", metrics={},
-        digest="d" + version, loaded_at=datetime.now(UTC), from_cache=from_cache,
+        calibration=(), digest="d" + version, loaded_at=datetime.now(UTC), from_cache=from_cache,
     )  # fmt: skip
 
 
@@ -69,6 +69,12 @@ class FolderRegistry:
         )
         self.aliases[alias] = version
         return folder
+
+    def versions(self) -> list[RegisteredVersion]:
+        return [
+            RegisteredVersion(version, aliases=(alias,))
+            for alias, version in sorted(self.aliases.items())
+        ]
 
     def resolve(self, alias: str) -> VersionRef:
         self.asked += 1

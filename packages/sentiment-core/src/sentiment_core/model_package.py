@@ -31,6 +31,7 @@ SIGNATURE: Final = {
 
 SELF_TEST_TOLERANCE: Final = 1e-9
 _MAX_MANIFEST_BYTES: Final = 1 << 22
+_MAX_POINTS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class ModelPackage:
 
     scorer: LinearScorer
     metrics: dict[str, float]
+    calibration: tuple[tuple[float, float], ...] = ()
+    """Predicted probability and observed share of positive texts, of held-out rows in bins."""
 
 
 def write_package(
@@ -48,6 +51,7 @@ def write_package(
     metrics: Mapping[str, float],
     examples: Sequence[str],
     model_card: str,
+    calibration: Sequence[tuple[float, float]] = (),
 ) -> None:
     """Write a model package; the same input gives the same bytes.
 
@@ -63,6 +67,8 @@ def write_package(
         Texts of the self-test.
     model_card : str
         Markdown.
+    calibration : sequence of (float, float)
+        Predicted probability and observed share, of held-out rows in bins.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scorer.save(folder / SCORER_FILE)
@@ -70,6 +76,7 @@ def write_package(
         "scorer_sha256": scorer.digest,
         "signature": SIGNATURE,
         "metrics": dict(metrics),
+        "calibration": [list(point) for point in calibration],
         "self_test": [
             {"text": text, "positive_probability": scorer.predict_positive(text)}
             for text in examples
@@ -129,6 +136,7 @@ def check_package(files: Mapping[str, bytes]) -> ModelPackage:
         scorer = LinearScorer.from_bytes(files[SCORER_FILE])
         _check(scorer, manifest)
         metrics = {str(name): float(value) for name, value in manifest["metrics"].items()}
+        calibration = _points(manifest.get("calibration", []))
     except ModelPackageError:
         raise
     except ScorerError as error:
@@ -137,7 +145,14 @@ def check_package(files: Mapping[str, bytes]) -> ModelPackage:
         raise ModelPackageError(
             f"The manifest {MANIFEST_FILE} is malformed ({error!r:.200})."
         ) from error
-    return ModelPackage(scorer, metrics)
+    return ModelPackage(scorer, metrics, calibration)
+
+
+def _points(found: list[list[float]]) -> tuple[tuple[float, float], ...]:
+    points = tuple((float(predicted), float(observed)) for predicted, observed in found)
+    if len(points) > _MAX_POINTS or not all(0 <= value <= 1 for point in points for value in point):
+        raise ValueError("calibration")
+    return points
 
 
 def _read(path: Path) -> bytes:

@@ -23,6 +23,7 @@ from sentiment_serve.api.routes import (
     feedback,
     health,
     inference_protocol,
+    model,
     pages,
     predict,
 )
@@ -32,6 +33,7 @@ from sentiment_serve.api_keys import KeyRing
 from sentiment_serve.metrics import ServeMetrics
 from sentiment_serve.model.cache import ModelCache
 from sentiment_serve.model.event_log import log_model_event
+from sentiment_serve.model.history import VersionHistory
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.http import open_pool
 from sentiment_serve.model.packages import PackageReader
@@ -68,7 +70,7 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
     state = _assemble(settings, stores)
     set_state(app, state)
     install_problem_handlers(app)
-    for module in (predict, inference_protocol, health, feedback, admin, pages, docs):
+    for module in (predict, inference_protocol, health, model, feedback, admin, pages, docs):
         app.include_router(module.router)
     docs.mount_assets(app)
     # Middleware that is added first runs last.
@@ -114,8 +116,9 @@ def _assemble(settings: ServeSettings, stores: StoreSettings) -> AppState:
     holder.subscribe(log_model_event)
     pool = open_pool()
     packages = PackageReader(settings, stores, pool)
+    source = open_source(settings, packages, pool)
     watcher = AliasWatcher(
-        open_source(settings, packages, pool),
+        source,
         ModelCache(settings.cache_dir),
         packages.fetch,
         holder,
@@ -125,7 +128,8 @@ def _assemble(settings: ServeSettings, stores: StoreSettings) -> AppState:
     log = open_prediction_log(settings, stores, metrics)
     service = PredictionService(settings, holder, metrics, log)
     draining = ConnectionDraining(settings.drain_seconds)
-    return AppState(settings, holder, service, watcher, draining, WorkerChannel(common_folder()))
+    workers, history = WorkerChannel(common_folder()), VersionHistory(source)
+    return AppState(settings, holder, service, watcher, draining, workers, history)
 
 
 @asynccontextmanager

@@ -108,7 +108,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Show two versions side by side: figures, parameters, and what was decided."""
-    from sentiment_train.registry.promotion import DECISION_PREFIX
+    from sentiment_core.registry_names import DECISION_PREFIX
 
     registry = open_registry(model_name)
     infos = [registry.resolve(reference) for reference in (first, second)]

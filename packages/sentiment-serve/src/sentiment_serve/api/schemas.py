@@ -148,6 +148,53 @@ class ModelInfoAnswer(_Answer):
     degraded: list[str]
 
 
+class TermWeight(_Answer):
+    """A term, and what it adds to the log-odds of the positive class for each unit of TF-IDF."""
+
+    term: str
+    coefficient: float
+
+
+class CalibrationPoint(_Answer):
+    """Held-out texts of about one predicted probability."""
+
+    predicted: float = Field(description="Mean predicted probability of the positive class.")
+    observed: float = Field(description="Share of them that is positive.")
+
+
+class ModelReportAnswer(_Answer):
+    """What the champion has learned, and how far it can be believed."""
+
+    version: str
+    n_terms: int
+    max_ngram: int
+    labels: dict[str, str] = Field(description="What people call the classes.")
+    metrics: dict[str, float]
+    calibration: list[CalibrationPoint] = Field(description="Empty for versions before this one.")
+    positive_terms: list[TermWeight] = Field(description="The strongest first.")
+    negative_terms: list[TermWeight] = Field(description="The strongest first.")
+
+
+class RegisteredVersionAnswer(_Answer):
+    """A version of the registered model, and what was decided of it when it was trained."""
+
+    version: str
+    created_at: datetime | None
+    aliases: list[str]
+    verdict: str | None = Field(description="`promoted` or `kept` (the former champion); or none.")
+    reason: str | None
+    metric: str | None = Field(description="The figure that decided.")
+    score: float | None = Field(description="What it was, on held-out texts.")
+    decided_at: datetime | None
+
+
+class VersionsAnswer(_Answer):
+    """The versions of the registered model, the newest first."""
+
+    model_name: str
+    versions: list[RegisteredVersionAnswer]
+
+
 class ReloadAnswer(_Answer):
     """Whether another version serves now."""
 

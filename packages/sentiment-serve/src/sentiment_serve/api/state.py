@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from sentiment_serve.api.authentication import WebhookVerifier
+from sentiment_serve.model.history import VersionHistory
 from sentiment_serve.model.holder import ModelHolder
+from sentiment_serve.model.top_terms import TopTerms
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.prediction.service import PredictionService
 from sentiment_serve.process.channel import WorkerChannel
@@ -28,6 +30,8 @@ class AppState:
     watcher: AliasWatcher
     draining: ConnectionDraining
     workers: WorkerChannel
+    history: VersionHistory
+    top_terms: TopTerms = field(default_factory=TopTerms)
     webhook: WebhookVerifier = field(default_factory=WebhookVerifier)
 
     @property

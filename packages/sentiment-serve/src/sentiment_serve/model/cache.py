@@ -48,6 +48,7 @@ class LoadedModel:
     version: str
     run_id: str
     metrics: dict[str, float]
+    calibration: tuple[tuple[float, float], ...]
     digest: str
     loaded_at: datetime
     from_cache: bool
@@ -222,6 +223,7 @@ def _loaded(ref: VersionRef, package: ModelPackage, *, from_cache: bool) -> Load
         version=ref.version,
         run_id=ref.run_id,
         metrics=package.metrics,
+        calibration=package.calibration,
         digest=package.scorer.digest,
         loaded_at=datetime.now(UTC),
         from_cache=from_cache,

@@ -9,7 +9,7 @@ from sentiment_core.errors import (
 )
 from sentiment_core.object_store import ObjectReader
 from sentiment_core.registry_names import CHAMPION
-from sentiment_serve.model.version import VersionRef
+from sentiment_serve.model.version import RegisteredVersion, VersionRef
 
 
 class ChampionFolder:
@@ -33,6 +33,11 @@ class ChampionFolder:
             run_id=pointer.run_id,
             package_uri=f"{self._folder_uri}/{pointer.package}",
             digest=pointer.scorer_sha256,
+        )
+
+    def versions(self) -> list[RegisteredVersion]:  # noqa: D102 - as in the protocol
+        raise NotFoundError(
+            f"{self._folder_uri} names the champion alone; the registry knows the other versions."
         )
 
     def _read(self) -> ChampionPointer:

@@ -5,17 +5,20 @@ It does so in a process of its own, so that the API never carries MLflow's weigh
 
 import subprocess
 import sys
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from sentiment_core.errors import UnreachableError
-from sentiment_serve.model.mlflow_server import ResolvedAlias
-from sentiment_serve.model.version import VersionRef, alias_not_set
+from sentiment_serve.model.mlflow_server import ListedVersions, ResolvedAlias
+from sentiment_serve.model.version import RegisteredVersion, VersionRef, alias_not_set
 from sentiment_serve.settings import ServeSettings
 
 _TIMEOUT_SECONDS: Final = 60.0
-_ANSWER: Final = TypeAdapter[ResolvedAlias | None](ResolvedAlias | None)
+_ALIAS_ANSWER: Final = TypeAdapter[ResolvedAlias | None](ResolvedAlias | None)
+_VERSIONS_ANSWER: Final = TypeAdapter[ListedVersions](ListedVersions)
+
+_AnswerT = TypeVar("_AnswerT")
 
 
 class MlflowDatabase:
@@ -26,10 +29,19 @@ class MlflowDatabase:
         self._name = settings.registered_model
 
     def resolve(self, alias: str) -> VersionRef:  # noqa: D102 - as in the protocol
+        answer = self._ask(_ALIAS_ANSWER, alias)
+        if answer is None:
+            raise alias_not_set(self._name, alias, self._uri)
+        return answer.version_ref(self._name, alias)
+
+    def versions(self) -> list[RegisteredVersion]:  # noqa: D102 - as in the protocol
+        return self._ask(_VERSIONS_ANSWER).registered()
+
+    def _ask(self, shape: TypeAdapter[_AnswerT], *arguments: str) -> _AnswerT:
         command = [sys.executable, "-m", "sentiment_serve.model.mlflow_subprocess"]
         try:
             result = subprocess.run(  # noqa: S603 - our own interpreter and module
-                [*command, self._uri, self._name, alias],
+                [*command, self._uri, self._name, *arguments],
                 capture_output=True,
                 check=False,
                 text=True,
@@ -41,9 +53,6 @@ class MlflowDatabase:
             lines = result.stderr.strip().splitlines() or ["no message"]
             raise UnreachableError(f"Cannot read the registry {self._uri}: {lines[-1]}")
         try:
-            answer = _ANSWER.validate_json(result.stdout)
+            return shape.validate_json(result.stdout)
         except ValidationError as error:
             raise UnreachableError(f"Cannot understand the registry {self._uri}.") from error
-        if answer is None:
-            raise alias_not_set(self._name, alias, self._uri)
-        return answer.version_ref(self._name, alias)

@@ -1,5 +1,6 @@
 """Asks an MLflow server over its REST API, without MLflow's weight."""
 
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -15,9 +16,9 @@ from sentiment_core.errors import (
     SentimentError,
     UnreachableError,
 )
-from sentiment_core.registry_names import PACKAGE_ARTIFACT, SCORER_DIGEST_TAG
+from sentiment_core.registry_names import DECISION_PREFIX, PACKAGE_ARTIFACT, SCORER_DIGEST_TAG
 from sentiment_serve.model.http import error_of_status, mapped_http_errors
-from sentiment_serve.model.version import VersionRef, alias_not_set
+from sentiment_serve.model.version import RegisteredVersion, VersionRef, alias_not_set
 from sentiment_serve.settings import ServeSettings
 
 MLFLOW_ANSWERS: Final[dict[tuple[int, str], type[SentimentError]]] = {
@@ -25,6 +26,9 @@ MLFLOW_ANSWERS: Final[dict[tuple[int, str], type[SentimentError]]] = {
     (400, "INVALID_PARAMETER_VALUE"): InputError,
 }
 """What a status and an error code of MLflow mean together; elsewhere the status decides."""
+
+MOST_VERSIONS: Final = 100
+"""How many of the newest versions are listed."""
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=10.0)
 _SECRETS_TO_CHECK: Final = (
@@ -80,6 +84,7 @@ class ResolvedAlias(_AliasAnswer, _LocationAnswer):
 
 class _Alias(_Answer):
     alias: str
+    version: str = ""
 
 
 class _Model(_Answer):
@@ -91,13 +96,47 @@ class _ModelAnswer(_Answer):
     registered_model: _Model
 
 
+class ListedVersions(_Answer):
+    """Versions and aliases, as MLflow answers them."""
+
+    model_versions: list[_Version] = []
+    aliases: list[_Alias] = []
+
+    def registered(self) -> list[RegisteredVersion]:
+        """Say it in the words of this package."""
+        versions = sorted(self.model_versions, key=lambda found: -int(found.version))
+        return [
+            RegisteredVersion(
+                version=found.version,
+                created_at=_moment(found.creation_timestamp),
+                aliases=tuple(item.alias for item in self.aliases if item.version == found.version),
+                decision={
+                    tag.key.removeprefix(DECISION_PREFIX): tag.value
+                    for tag in found.tags
+                    if tag.key.startswith(DECISION_PREFIX)
+                },
+            )
+            for found in versions
+        ]
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(milliseconds or "") / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 class _ErrorAnswer(_Answer):
     error_code: str = ""
 
 
 _AnswerT = TypeVar("_AnswerT", bound=_Answer)
 _Path = Literal[
-    "registered-models/alias", "registered-models/get", "model-versions/get-download-uri"
+    "registered-models/alias",
+    "registered-models/get",
+    "model-versions/get-download-uri",
+    "model-versions/search",
 ]
 
 
@@ -140,6 +179,20 @@ class MlflowServer:
             self._located[alias] = version.identity, uri
         answer = ResolvedAlias(model_version=version, artifact_uri=uri)
         return answer.version_ref(self._name, alias)
+
+    def versions(self) -> list[RegisteredVersion]:  # noqa: D102 - as in the protocol
+        found = self._get(
+            ListedVersions,
+            "model-versions/search",
+            filter=f"name='{self._name}'",
+            max_results=str(MOST_VERSIONS),
+            order_by="creation_timestamp DESC",
+        )
+        model = self._get(_ModelAnswer, "registered-models/get", name=self._name)
+        listed = ListedVersions(
+            model_versions=found.model_versions, aliases=model.registered_model.aliases
+        )
+        return listed.registered()
 
     def _find(self, alias: str) -> _Version:
         try:

@@ -1,7 +1,7 @@
-"""Resolves an alias in a registry without a server; runs as a process of its own.
+"""Reads a registry without a server; runs as a process of its own.
 
-``python -m sentiment_serve.model.mlflow_subprocess URI NAME ALIAS`` prints JSON, ``null`` if no
-version has the alias.
+``python -m sentiment_serve.model.mlflow_subprocess URI NAME [ALIAS]`` prints JSON: the version that
+has the alias, ``null`` if none has; without an alias, all versions.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 
 def resolve(uri: str, name: str, alias: str) -> dict[str, Any] | None:
@@ -29,12 +30,34 @@ def resolve(uri: str, name: str, alias: str) -> dict[str, Any] | None:
             raise
         return None
     return {
-        "model_version": {
-            "version": version.version,
-            "run_id": version.run_id,
-            "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
-        },
+        "model_version": _as_answered(version),
         "artifact_uri": client.get_model_version_download_uri(name, version.version),
+    }
+
+
+def list_versions(uri: str, name: str) -> dict[str, Any]:
+    """List versions and aliases with MLflow, as the REST API answers them."""
+    from mlflow import MlflowClient
+
+    from sentiment_serve.model.mlflow_server import MOST_VERSIONS
+
+    client = MlflowClient(uri, uri)
+    found = client.search_model_versions(
+        f"name='{name}'", max_results=MOST_VERSIONS, order_by=["creation_timestamp DESC"]
+    )
+    aliases = client.get_registered_model(name).aliases
+    return {
+        "model_versions": [_as_answered(version) for version in found],
+        "aliases": [{"alias": alias, "version": version} for alias, version in aliases.items()],
+    }
+
+
+def _as_answered(version: "ModelVersion") -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "run_id": version.run_id,
+        "creation_timestamp": version.creation_timestamp,
+        "tags": [{"key": key, "value": value} for key, value in version.tags.items()],
     }
 
 
@@ -46,7 +69,8 @@ def main() -> None:
     """Print the answer; end with one line on stderr where MLflow is not installed."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     try:
-        answer = resolve(*sys.argv[1:])
+        uri, name, *alias = sys.argv[1:]
+        answer = resolve(uri, name, *alias) if alias else list_versions(uri, name)
     except ImportError as error:
         sys.exit(
             f"{error.name} is missing: a registry without a server needs the whole of MLflow. "

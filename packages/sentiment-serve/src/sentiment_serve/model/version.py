@@ -1,6 +1,8 @@
 """What a source of models is asked: which version has an alias, and where its package is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from sentiment_core.errors import AliasNotSetError
@@ -24,8 +26,31 @@ class VersionRef:
     digest: str | None
 
 
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of the registered model, and what was decided of it when it was trained."""
+
+    version: str
+    created_at: datetime | None = None
+    aliases: tuple[str, ...] = ()
+    decision: Mapping[str, str] = field(default_factory=dict)
+    """By field: ``verdict``, ``reason``, ``metric``, ``candidate_score``, ``decided_at``, ..."""
+
+
 class ModelSource(Protocol):
     """A place that knows which version has an alias."""
+
+    def versions(self) -> list[RegisteredVersion]:
+        """List the versions of the registered model, the newest first.
+
+        Raises
+        ------
+        NotFoundError
+            If the source knows the champion alone.
+        SentimentError
+            If the source does not answer, or not in this way, or not to this caller.
+        """
+        ...
 
     def resolve(self, alias: str) -> VersionRef:
         """Find the version that an alias names.

@@ -1,3 +1,5 @@
+// Try: a text, its label, and the words that made it. What the other view uses too: element, message,
+// word, largest, ask.
 const RETRY_MILLISECONDS = 3000;
 
 const [form, text, send, summary, feedback, feedbackState, details, words, version] = [
@@ -111,10 +113,10 @@ function showError(detail) {
 }
 
 /** Returns the status, the id of the request, and what the API says, also where that is no JSON. */
-async function ask(path, body) {
+async function ask(path, body, token) {
   const options = body && {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
   };
   try {

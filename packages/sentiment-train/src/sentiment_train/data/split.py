@@ -1,5 +1,6 @@
 """The reproducible split into training and held-out rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,22 @@ class Split:
     def test(self) -> pd.DataFrame:
         """The held-out rows."""
         return self.frame[self.in_test].reset_index(drop=True)
+
+    @property
+    def n_train(self) -> int:
+        """How many rows there are to learn from."""
+        return int(len(self.in_test) - self.in_test.sum())
+
+    @property
+    def n_test(self) -> int:
+        """How many rows are held out."""
+        return int(self.in_test.sum())
+
+    def train_parts(self, size: int) -> Iterator[pd.DataFrame]:
+        """Give the rows to learn from in parts: they are never all copied."""
+        for start in range(0, len(self.frame), size):
+            some = slice(start, start + size)
+            yield self.frame.iloc[some][~self.in_test[some]]
 
     @property
     def train_fingerprints(self) -> NDArray[np.uint64]:

@@ -70,7 +70,7 @@ def train_sentiment_model(
         checks = promotion_checks(params.promotion) if promote else []
         data, data_report = tasks.load_data(path, params, settings)
         split = tasks.split_data(data, params)
-        scorer = tasks.train_model(split.train, params, settings)
+        scorer = tasks.train_model(split, params, settings)
         judged = tasks.evaluate_model(scorer, split.test)
         trial = _try_unlabelled(judged, data, split, settings)
         if trial and trial.helps:

@@ -1,7 +1,7 @@
 """Fits the estimator and turns it into the scorer that will serve."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -53,17 +53,16 @@ def fit_scorer(
     ParityError
         If the scorer and the pipeline disagree on training rows.
     """
+    if cluster and not unlabelled:
+        starts = range(0, len(train), PART_REVIEWS)
+        parts = (train.iloc[start : start + PART_REVIEWS] for start in starts)
+        return fit_in_parts(parts, len(train), params, cluster)
     logger.info("Fitting %d reviews", len(train))
     try:
-        if cluster and not unlabelled:
-            with connect(cluster) as connected:
-                return fit_out_of_core(_parts(train), params, connected)
         pipeline = _fit(train, params, unlabelled)
     except ValueError as error:
         name = "semi_supervised.min_df" if unlabelled else "vectorizer.min_df"
-        raise DataError(
-            f"Cannot fit {len(train)} reviews: {error}. Lower {name} or add reviews."
-        ) from error
+        raise _cannot_fit(len(train), error, name) from error
     labels = params.data.labels
     scorer = scorer_from_pipeline(pipeline, labels.names() if labels else None)
     sample = train["text"].head(_PARITY_ROWS).tolist()
@@ -73,10 +72,38 @@ def fit_scorer(
     return scorer
 
 
-def _parts(train: pd.DataFrame) -> Iterator[Reviews]:
-    for start in range(0, len(train), PART_REVIEWS):
-        rows = train.iloc[start : start + PART_REVIEWS]
-        yield Reviews(rows["text"].tolist(), rows["label"].tolist())
+def fit_in_parts(
+    parts: Iterable[pd.DataFrame], n_reviews: int, params: Params, cluster: str
+) -> LinearScorer:
+    """Fit the model that will serve on a cluster, see `fit_out_of_core`.
+
+    Parameters
+    ----------
+    parts : iterable of DataFrame
+        Columns ``text`` and ``label``.
+    n_reviews : int
+        How many there are, for messages.
+    cluster : str
+        Address of the scheduler.
+
+    Raises
+    ------
+    DataError
+        If no term is frequent enough for the vocabulary.
+    SentimentError
+        If the cluster does not answer, or is lost.
+    """
+    logger.info("Fitting %d reviews on %s", n_reviews, cluster)
+    reviews = (Reviews(part["text"].tolist(), part["label"].tolist()) for part in parts)
+    try:
+        with connect(cluster) as connected:
+            return fit_out_of_core(reviews, params, connected)
+    except ValueError as error:
+        raise _cannot_fit(n_reviews, error, "vectorizer.min_df") from error
+
+
+def _cannot_fit(n_reviews: int, error: ValueError, name: str) -> DataError:
+    return DataError(f"Cannot fit {n_reviews} reviews: {error}. Lower {name} or add reviews.")
 
 
 def _fit(train: pd.DataFrame, params: Params, unlabelled: Sequence[str]) -> Pipeline:

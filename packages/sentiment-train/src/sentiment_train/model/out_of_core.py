@@ -144,10 +144,13 @@ class _Fit:
         return vocabulary, lengths, NgramCounts(*map(np.concatenate, zip(*levels, strict=True)))
 
     def _merge(self, shard: int, found: "list[Future[Any]]") -> NgramCounts:
-        fewest = self._params.vectorizer.min_df
-        merged: NgramCounts = self._cluster.result(
-            self._cluster.submit(partition.merge_counts, shard, _SHARDS, fewest, *found)
+        shards = [
+            self._cluster.submit(partition.shard_of, counts, shard, _SHARDS) for counts in found
+        ]
+        merging = self._cluster.submit(
+            partition.merge_counts, self._params.vectorizer.min_df, *shards
         )
+        merged: NgramCounts = self._cluster.result(merging)
         return merged
 
     def _choose(

@@ -116,25 +116,20 @@ def count_ngrams(words: Words, vocabulary: Vocabulary, length: int) -> NgramCoun
     return _count(nodes[known] << KEY_SHIFT | last[known], _reviews(words.ids)[starts[known]])
 
 
-def merge_counts(shard: int, n_shards: int, min_df: int, *counts: NgramCounts) -> NgramCounts:
-    """Sum the counts of several parts, and leave out what too few reviews hold.
+def shard_of(counts: NgramCounts, shard: int, n_shards: int) -> NgramCounts:
+    """Pick the n-grams whose key has the remainder `shard`: the same ones in every part."""
+    mine = counts.keys % n_shards == shard
+    return NgramCounts(*(values[mine] for values in counts))
 
-    Parameters
-    ----------
-    shard, n_shards : int
-        Only keys whose remainder is `shard` are looked at, so that several can share the work.
-    min_df : int
-        Fewest reviews.
-    *counts : NgramCounts
-        Of all parts.
-    """
-    mine = [count.keys % n_shards == shard for count in counts]
-    keys = np.concatenate([count.keys[kept] for count, kept in zip(counts, mine, strict=True)])
+
+def merge_counts(min_df: int, *counts: NgramCounts) -> NgramCounts:
+    """Sum the counts of several parts, and leave out what fewer than `min_df` reviews hold."""
+    keys = np.concatenate([count.keys for count in counts])
     unique, place = np.unique(keys, return_inverse=True)
     sums = [
         np.bincount(
             place,
-            np.concatenate([values[kept] for values, kept in zip(columns, mine, strict=True)]),
+            np.concatenate(columns),
             minlength=len(unique),
         ).astype(np.int64)
         for columns in ([count.documents for count in counts],

@@ -15,15 +15,13 @@ from typing import Final, Protocol
 from pydantic import TypeAdapter
 
 from sentiment_core.params import PromotionParams
+from sentiment_core.registry_names import DECISION_PREFIX
 from sentiment_train.registry.authority import Authority
 from sentiment_train.registry.decision import Comparison, decide
 from sentiment_train.registry.versions import Registry
 from sentiment_train.results import Decision
 
 logger = logging.getLogger(__name__)
-
-DECISION_PREFIX: Final = "promotion."
-"""How the tags of a version begin that say what was decided, and why."""
 
 _OLDER_VERDICTS: Final = {"superseded": "kept"}
 """Up to version 0.1.0: one that was promoted at the same time was better."""

@@ -188,7 +188,7 @@ def _describe(model: TrainedModel, settings: TrainSettings) -> dict[str, str]:
     tags["version.mlflow"] = mlflow.__version__
     tags[DATA_PATH_TAG] = model.data.path.as_posix()
     tags[DATA_MD5_TAG] = model.data.md5
-    tags["data.rows"] = str(len(model.split.train) + len(model.split.test))
+    tags["data.rows"] = str(len(model.split.frame))
     tags["data.source"] = "unknown (not made by prepare-data, or changed since)"
     provenance = model.data.provenance
     if provenance:
@@ -256,7 +256,7 @@ def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
             name=settings.model_name,
             path=model.data.path.as_posix(),
             provenance=model.data.provenance,
-            rows=(len(model.split.train), len(model.split.test)),
+            rows=(model.split.n_train, model.split.n_test),
             scores=model.judged.scores,
             refitted=model.is_refitted,
             unlabelled=str(model.unlabelled) if model.unlabelled else None,
@@ -265,7 +265,11 @@ def _log_package(model: TrainedModel, settings: TrainSettings) -> str:
             digest=model.scorer.digest,
         )
         metrics = {str(name): value for name, value in model.judged.evaluation.metrics().items()}
-        write_package(package, model.scorer, metrics=metrics, examples=_EXAMPLES, model_card=card)
+        predicted, observed = model.judged.scores.calibration
+        write_package(
+            package, model.scorer, metrics=metrics, examples=_EXAMPLES, model_card=card,
+            calibration=list(zip(predicted.tolist(), observed.tolist(), strict=True)),
+        )  # fmt: skip
         if model.is_refitted:
             write_training_rows(package, model.data.fingerprints)
             write_judged(package, model.judged.scorer, model.split.train_fingerprints)

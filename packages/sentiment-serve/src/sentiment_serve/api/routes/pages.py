@@ -34,6 +34,12 @@ async def page_script() -> Response:
     return _static("page.js", "text/javascript")
 
 
+@router.get("/static/model.js")
+async def model_script() -> Response:
+    """Send the behaviour of the page's second view."""
+    return _static("model.js", "text/javascript")
+
+
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Export what is counted."""
@@ -48,7 +54,7 @@ def _static(name: str, media_type: str) -> Response:
         headers={
             "Content-Security-Policy": _POLICY,
             "X-Content-Type-Options": "nosniff",
-            # The three files belong together: none may be older than the others.
+            # The files belong together: none may be older than the others.
             "Cache-Control": "no-cache",
         },
     )
