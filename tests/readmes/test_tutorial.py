@@ -7,7 +7,9 @@ import subprocess
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
+from tests.browser import chromium_page, screenshot
 from tests.readmes.console import commands
 from tests.support import BIN, ROOT, eventually, free_port, running
 from tests.support.projects import copy_choices
@@ -65,5 +67,20 @@ def test_every_line_of_the_tutorial_does_what_the_text_says(tmp_path):
         for line in lines[serve + 1 :]:
             type_in(line)
         after = json.loads(httpx.get(f"{api.url}/model-info").text)
+        look_at_the_model(api.url, tmp_path)
     assert (before["version"], after["version"]) == ("2", "1")
     assert set(said) == set(SAYS)
+
+
+def look_at_the_model(url, folder):
+    """What the page's second view shows of a registry with two versions."""
+    for name, size in {"model": (1280, 1400), "model-phone": (390, 844)}.items():
+        with chromium_page(*size) as page:
+            page.goto(f"{url}/#model")
+            rows = page.locator("#versions tbody tr")
+            expect(rows).to_have_count(2, timeout=60_000)  # MLflow is imported for it
+            expect(rows.nth(0)).to_contain_text("promoted: ")
+            expect(rows.nth(1)).to_contain_text("@champion")
+            expect(page.locator("#champion")).to_contain_text("there was no champion")
+            expect(page.get_by_role("img", name=re.compile("percent said"))).to_be_visible()
+            screenshot(page, name, folder)

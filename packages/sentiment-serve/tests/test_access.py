@@ -79,7 +79,15 @@ async def test_each_route_asks_for_its_scope(start, registry, path, made):
 async def test_every_documented_route_is_open_on_purpose_or_asks(start, path):
     async with start(api_keys_file=path) as running:
         paths = set((await running.client.get("/openapi.json")).json()["paths"])
-    public = {"/health", "/livez", "/readyz", "/metrics", "/model-info"}
+    public = {
+        "/health",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/model-info",
+        "/model-report",
+        "/model-versions",
+    }
     signed = {"/admin/reload", "/webhooks/mlflow"}
     assert {path for path in paths if path.startswith("/v2")} - set(INFERENCE_ROUTES) == {
         "/v2", "/v2/health/live", "/v2/health/ready", *(

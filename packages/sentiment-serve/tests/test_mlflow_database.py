@@ -16,7 +16,8 @@ from sentiment_core.registry_names import SCORER_DIGEST_TAG
 
 client = MlflowClient(sys.argv[1], sys.argv[1])
 client.create_registered_model("m")
-version = client.create_model_version("m", "s3://bucket/model", "r", tags={SCORER_DIGEST_TAG: "d"})
+tags = {SCORER_DIGEST_TAG: "d", "promotion.verdict": "promoted", "promotion.reason": "it is better"}
+version = client.create_model_version("m", "s3://bucket/model", "r", tags=tags)
 client.set_registered_model_alias("m", "champion", version.version)
 """
 
@@ -38,6 +39,14 @@ def test_the_version_of_an_alias_is_found(uri):
     ref = database(uri).resolve("champion")
     assert (ref.version, ref.run_id, ref.digest) == ("1", "r", "d")
     assert ref.package_uri == "s3://bucket/model/data/package"
+
+
+def test_all_versions_are_listed_with_aliases_and_decisions(uri):
+    (found,) = database(uri).versions()
+    assert (found.version, found.aliases) == ("1", ("champion",))
+    assert found.decision == {"verdict": "promoted", "reason": "it is better"}
+    assert found.created_at.year > 2000
+    assert database(uri, "other").versions() == []
 
 
 @pytest.mark.parametrize(("name", "alias"), [("m", "challenger"), ("other", "champion")])

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -87,6 +88,38 @@ def pool():
 def resolve(server, pool):
     settings = ServeSettings(mlflow_tracking_uri=server.url, model_name="m")
     return MlflowServer(settings, pool).resolve
+
+
+VERSIONS = "model-versions/search"
+LISTED = {
+    **VERSION, "creation_timestamp": 1_700_000_000_000,
+    "tags": [{"key": "promotion.verdict", "value": "kept"}, {"key": "other", "value": "x"}],
+}  # fmt: skip
+
+
+def test_versions_come_with_their_aliases_and_what_was_decided(server, pool):
+    alias = {"alias": "champion", "version": "3"}
+    server.answer(MODEL, 200, {"registered_model": {"name": "m", "aliases": [alias]}})
+    server.answer(VERSIONS, 200, {"model_versions": [LISTED, {**LISTED, "version": "2"}]})
+    settings = ServeSettings(mlflow_tracking_uri=server.url, model_name="m")
+    newest, older = MlflowServer(settings, pool).versions()
+    assert (newest.version, newest.aliases, newest.decision) == (
+        "3", ("champion",), {"verdict": "kept"},
+    )  # fmt: skip
+    assert newest.created_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert (older.version, older.aliases) == ("2", ())
+
+
+@pytest.mark.parametrize(
+    ("version", "moment"), [({"version": "one"}, True), ({"creation_timestamp": "never"}, False)]
+)
+def test_versions_that_say_strange_things_are_listed_all_the_same(server, pool, version, moment):
+    server.answer(VERSIONS, 200, {"model_versions": [{**LISTED, **version}]})
+    server.answer(MODEL, 404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
+    settings = ServeSettings(mlflow_tracking_uri=server.url, model_name="m")
+    (found,) = MlflowServer(settings, pool).versions()
+    assert (found.created_at is not None) == moment
+    assert found.aliases == ()
 
 
 def test_a_healthy_registry_is_asked_twice_and_then_once(server, resolve):

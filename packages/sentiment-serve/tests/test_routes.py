@@ -5,10 +5,13 @@ import hmac
 import json
 import threading
 import time
+from unittest.mock import Mock
 
 import pytest
 
+from sentiment_core.errors import UnreachableError
 from sentiment_core.prediction import BLANK_TEXT
+from sentiment_serve.model.version import RegisteredVersion
 from sentiment_serve.settings import ServeSettings
 from tests.support.tiny_models import make_scorer
 
@@ -375,3 +378,49 @@ def test_settings_explain_themselves_and_refuse_contradictions():
         ServeSettings(prediction_log="s3", prediction_log_path="folder")
     with pytest.raises(ValueError, match="and only it does"):
         ServeSettings(prediction_log="file", prediction_log_path="s3://b/p")
+
+
+async def test_people_see_what_the_champion_has_learned(start, registry):
+    async with start() as running:
+        assert (await running.client.get("/model-report")).status_code == 503
+        registry.add("1")
+        await running.state.watcher.check()
+        report = (await running.client.get("/model-report")).json()
+        assert (report["version"], report["n_terms"]) == ("1", 2)
+        assert [term["term"] for term in report["positive_terms"]] == ["good", "bad"]
+        assert [term["term"] for term in report["negative_terms"]] == ["bad", "good"]
+        registry.add("2", make_scorer(-4.0))
+        await running.state.watcher.check()
+        report = (await running.client.get("/model-report")).json()
+        assert [term["term"] for term in report["positive_terms"]] == ["bad", "good"]
+
+
+async def test_however_many_look_at_the_versions_the_registry_is_asked_once(
+    start, registry, monkeypatch
+):
+    asked = []
+    decision = {"verdict": "promoted", "candidate_score": "nan", "decided_at": "yesterday"}
+
+    def versions():
+        asked.append(1)
+        return [RegisteredVersion("1", aliases=("champion",), decision=decision)]
+
+    monkeypatch.setattr(registry, "versions", versions)
+    async with start() as running:
+        answers = await asyncio.gather(*(running.client.get("/model-versions") for _ in range(20)))
+        assert len(asked) == 1
+        (version,) = answers[-1].json()["versions"]
+        assert version == {
+            "version": "1", "created_at": None, "aliases": ["champion"], "verdict": "promoted",
+            "reason": None, "metric": None, "score": None, "decided_at": None,
+        }  # fmt: skip
+
+
+async def test_a_registry_that_does_not_answer_is_asked_again_by_the_next_who_looks(
+    start, registry, monkeypatch
+):
+    error = UnreachableError("The registry does not answer.")
+    monkeypatch.setattr(registry, "versions", Mock(side_effect=[error, []]))
+    async with start() as running:
+        assert (await running.client.get("/model-versions")).status_code == 503
+        assert (await running.client.get("/model-versions")).json()["versions"] == []

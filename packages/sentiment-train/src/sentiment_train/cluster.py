@@ -92,7 +92,14 @@ class Cluster:
                     f"Workers of {self._address} died of the same task, one after the other, "
                     "perhaps for want of memory: their logs say more."
                 ) from error
-            except (FutureCancelledError, OSError) as error:
+            except FutureCancelledError as error:
+                if "connection" in str(error.reason):
+                    raise self._lost(error) from error
+                raise RunError(
+                    f"A worker of {self._address} is gone, and with it what others needed, perhaps "
+                    "for want of memory: its log says more. Give the command again."
+                ) from error
+            except OSError as error:
                 raise self._lost(error) from error
             except ImportError as error:
                 raise ConflictError(
@@ -200,11 +207,14 @@ def _await_worker(client: "Client", address: str) -> None:
 
 @contextmanager
 def _local_client() -> "Iterator[Client]":
+    import dask
     from distributed import Client, LocalCluster
     from distributed.system import MEMORY_LIMIT
 
     count = os.cpu_count() or 1
     with (
+        # A worker that is ended for its memory takes along what the others need.
+        dask.config.set({"distributed.worker.memory.terminate": False}),
         LocalCluster(
             n_workers=count,
             threads_per_worker=1,

@@ -22,7 +22,7 @@ from sentiment_cli.options import (
 )
 from sentiment_cli.output import print_json
 from sentiment_cli.progress import progress
-from sentiment_cli.training_file import read_training_file
+from sentiment_cli.training_file import check_training_file
 from sentiment_cli.training_watch import TrainingWatch
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _check_data(
         promotion_checks(params.promotion)
         if params.promotion.reference:
             load_reference(Path(params.promotion.reference), params.data.columns, None)
-    read_training_file(settings, params, data_path)
+    check_training_file(settings, params, data_path)
 
 
 def _print_result(result: "TrainingResult", *, champion: bool) -> None:

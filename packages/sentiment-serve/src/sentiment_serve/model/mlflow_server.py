@@ -104,7 +104,6 @@ class ListedVersions(_Answer):
 
     def registered(self) -> list[RegisteredVersion]:
         """Say it in the words of this package."""
-        versions = sorted(self.model_versions, key=lambda found: -int(found.version))
         return [
             RegisteredVersion(
                 version=found.version,
@@ -116,7 +115,7 @@ class ListedVersions(_Answer):
                     if tag.key.startswith(DECISION_PREFIX)
                 },
             )
-            for found in versions
+            for found in self.model_versions
         ]
 
 
@@ -188,11 +187,9 @@ class MlflowServer:
             max_results=str(MOST_VERSIONS),
             order_by="creation_timestamp DESC",
         )
-        model = self._get(_ModelAnswer, "registered-models/get", name=self._name)
-        listed = ListedVersions(
-            model_versions=found.model_versions, aliases=model.registered_model.aliases
-        )
-        return listed.registered()
+        return ListedVersions(
+            model_versions=found.model_versions, aliases=self._aliases()
+        ).registered()
 
     def _find(self, alias: str) -> _Version:
         try:
@@ -203,17 +200,17 @@ class MlflowServer:
             raise alias_not_set(self._name, alias, self._shown) from error
         except InputError as error:
             # MLflow says so where the model lacks the alias, and for other reasons.
-            if alias in self._aliases():
+            if alias in {item.alias for item in self._aliases()}:
                 raise
             raise alias_not_set(self._name, alias, self._shown) from error
         return answer.model_version
 
-    def _aliases(self) -> set[str]:
+    def _aliases(self) -> list[_Alias]:
         try:
             answer = self._get(_ModelAnswer, "registered-models/get", name=self._name)
         except NotFoundError:
-            return set()
-        return {item.alias for item in answer.registered_model.aliases}
+            return []
+        return answer.registered_model.aliases
 
     def _get(self, shape: type[_AnswerT], path: _Path, **query: str) -> _AnswerT:
         url = f"{self._base}/api/2.0/mlflow/{path}?{urlencode(query, quote_via=quote)}"

@@ -45,7 +45,8 @@ def list_versions(uri: str, name: str) -> dict[str, Any]:
     found = client.search_model_versions(
         f"name='{name}'", max_results=MOST_VERSIONS, order_by=["creation_timestamp DESC"]
     )
-    aliases = client.get_registered_model(name).aliases
+    # A model that has no version may not be there at all.
+    aliases = client.get_registered_model(name).aliases if found else {}
     return {
         "model_versions": [_as_answered(version) for version in found],
         "aliases": [{"alias": alias, "version": version} for alias, version in aliases.items()],

@@ -124,16 +124,22 @@ function showVersions({ ok, answer, detail }) {
 }
 
 async function showModel() {
-  const [info, report, found] = await Promise.all(["model-info", "model-report", "model-versions"].map(path => ask(path)));
-  showVersions(found);
+  // A registry without a server takes seconds: what is known is shown before.
+  const registry = ask("model-versions");
+  if (!versions.childElementCount) versions.replaceChildren(element("p", "Asking the registry …", "note"));
+  const [info, report] = await Promise.all(["model-info", "model-report"].map(path => ask(path)));
   if (!info.ok || !report.ok) {
     champion.replaceChildren(message((info.ok ? report : info).detail, "error"));
     for (const part of [calibration, terms]) part.replaceChildren(element("p", "There is no model yet.", "note"));
+    showVersions(await registry);
     return;
   }
-  showChampion(info.answer, report.answer, found.ok ? found.answer : null);
+  showChampion(info.answer, report.answer, null);
   showCalibration(report.answer.calibration, report.answer.labels.positive);
   showTerms(report.answer);
+  const found = await registry;
+  if (found.ok) showChampion(info.answer, report.answer, found.answer);
+  showVersions(found);
 }
 
 reload.addEventListener("submit", async event => {

@@ -1,6 +1,7 @@
 """The data file of a training: the one that the parameters ask for, or the one that is named."""
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,16 @@ def read_training_data(path: Path, params: Params) -> TrainingData:
         provenance=record,
         params=used,
     )
+
+
+def check_data_file(path: Path, params: Params) -> None:
+    """Raise what `read_training_data` would, and keep nothing of a large file in memory."""
+    content = read_data_file(path)
+    used = used_data_params(params.data, path, read_provenance(path, content))
+    parse_dataset(content, path, used.columns)
+    if arrow := sys.modules.get("pyarrow"):
+        # What pandas keeps strings in is not given back by itself.
+        arrow.default_memory_pool().release_unused()
 
 
 def used_data_params(data: DataParams, path: Path, record: PreparedData | None) -> DataParams:

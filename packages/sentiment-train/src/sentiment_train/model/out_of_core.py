@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PART_REVIEWS: Final = 10_000
+PART_REVIEWS: Final = 5_000
 _PARTS_AHEAD: Final = 4
 _SHARDS: Final = 8
 """In which n-grams are counted one after the other: fewer are in memory at once."""
@@ -164,8 +164,8 @@ class _Fit:
             nodes = np.sort(nodes[rarest_first[-vectorizer.max_features :]])
         if not len(nodes):
             raise ValueError("no term is in enough reviews")
-        column = np.full(len(vocabulary), -1)
-        column[nodes] = np.arange(len(nodes))
+        column = np.full(len(vocabulary), -1, np.int32)
+        column[nodes] = np.arange(len(nodes), dtype=np.int32)
         return Terms(
             vocabulary, column, np.log((1 + self._n_rows) / (1 + counts.documents[nodes])) + 1,
             vectorizer.ngram_range[1], vectorizer.sublinear_tf,

@@ -50,7 +50,7 @@ class Terms(NamedTuple):
     """What becomes a column, and its weight."""
 
     vocabulary: Vocabulary
-    column: NDArray[np.int64]
+    column: NDArray[np.int32]
     """Of each node; -1 for one that is no term."""
     idf: NDArray[np.float64]
     max_ngram: int
@@ -153,7 +153,8 @@ def weigh(words: Words, terms: Terms, n_folds: int, seed: int) -> Features:
     seed : int
         Of the draw.
     """
-    reviews = _reviews(words.ids)
+    # Numbers of half the size: this is where most memory is needed.
+    reviews = _reviews(words.ids).astype(np.int32)
     rows, columns = [], []
     for length in range(1, terms.max_ngram + 1):
         starts, nodes = _find(words.ids, terms.vocabulary, length)
@@ -162,16 +163,15 @@ def weigh(words: Words, terms: Terms, n_folds: int, seed: int) -> Features:
         columns.append(column[column >= 0])
     row, column = np.concatenate(rows), np.concatenate(columns)
     shape = (len(words.labels), len(terms.idf))
-    counts = csr_array((np.ones(len(row)), (row, column)), shape=shape)
+    counts = csr_array((np.ones(len(row), np.float32), (row, column)), shape=shape)
     counts.sum_duplicates()
+    weights = counts.data.astype(np.float64)
     if terms.sublinear_tf:
-        counts.data = 1 + np.log(counts.data)
-    counts.data *= terms.idf[counts.indices]
-    norms = np.sqrt(np.bincount(_rows_of(counts), counts.data**2, minlength=shape[0]))
-    counts.data /= np.where(norms > 0, norms, 1)[_rows_of(counts)]
-    # Half the memory; sums are made in double precision.
-    counts.data = counts.data.astype(np.float32)
-    counts.indices, counts.indptr = counts.indices.astype(np.int32), counts.indptr.astype(np.int32)
+        weights = 1 + np.log(weights)
+    weights *= terms.idf[counts.indices]
+    norms = np.sqrt(np.bincount(_rows_of(counts), weights**2, minlength=shape[0]))
+    weights /= np.where(norms > 0, norms, 1)[_rows_of(counts)]
+    counts.data = weights.astype(np.float32)
     folds = np.random.default_rng(seed).integers(n_folds, size=shape[0], dtype=np.int8)
     return Features(counts, words.labels, folds)
 
