@@ -94,10 +94,10 @@ function showCalibration(points, label) {
 function showTerms(report) {
   const all = [...report.positive_terms, ...report.negative_terms];
   const most = largest(all.map(item => item.coefficient));
-  terms.replaceChildren(...["positive", "negative"].flatMap(side => [
+  terms.replaceChildren(...["positive", "negative"].map(side => element("div", [
     element("h3", `For ${report.labels[side]}`),
     element("p", report[`${side}_terms`].flatMap(item => [word(item.term, item.coefficient, most), " "]), "terms"),
-  ]));
+  ])));
 }
 
 function showVersions({ ok, answer, detail }) {
