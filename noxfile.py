@@ -29,13 +29,14 @@ PARTS = {
     "stack": ["tests/stack", "--ignore=tests/stack/test_faults.py",
               "--ignore=tests/stack/test_prediction_log.py"],
     "serving": ["tests/serving"],
-    "rest": ["tests", "--ignore=tests/stack", "--ignore=tests/serving",
+    "readmes": ["tests/readmes"],
+    "rest": ["tests", "--ignore=tests/stack", "--ignore=tests/serving", "--ignore=tests/readmes",
              "--ignore=tests/containers", "--ignore=tests/chaos"],
 }  # fmt: skip
 # In the order in which they start, three at a time: the longest first.
 LONGEST = (
     "integration(faults)", "integration(stack)", "containers", "tests(train)", "tests(cli)",
-    "integration(rest)",
+    "integration(readmes)", "integration(rest)",
 )  # fmt: skip
 ALL = dict.fromkeys((
     *LONGEST, *(f"integration({part})" for part in PARTS), "build", "typecheck", "lint", "docs",

@@ -22,7 +22,7 @@ _TESTED_ELSEWHERE = (
 _SUFFIXES = (".md",)
 _ROOT_FILES = (
     ".dockerignore", ".dvcignore", ".env.example", ".gitignore", ".pre-commit-config.yaml",
-    ".secrets.baseline", ".yamllint.yaml", "LICENSE",
+    ".secrets.baseline", ".yamllint.yaml", "LICENSE", "mkdocs.yml",
 )  # fmt: skip
 
 

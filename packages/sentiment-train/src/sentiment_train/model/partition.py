@@ -58,12 +58,21 @@ class Terms(NamedTuple):
 
 
 class Features(NamedTuple):
-    """The TF-IDF rows of some reviews."""
+    """The TF-IDF rows of some reviews: arrays, whose size Dask can tell when memory gets short."""
 
-    rows: csr_array
+    data: NDArray[np.float32]
+    indices: NDArray[np.int32]
+    indptr: NDArray[np.int32]
+    n_terms: int
     labels: NDArray[np.int8]
     folds: NDArray[np.int8]
     """The fold of each row."""
+
+    @property
+    def rows(self) -> csr_array:
+        """The rows as a matrix, shape (n_reviews, n_terms)."""
+        parts = (self.data, self.indices, self.indptr)
+        return csr_array(parts, shape=(len(self.labels), self.n_terms))
 
 
 class Sum(NamedTuple):
@@ -171,9 +180,11 @@ def weigh(words: Words, terms: Terms, n_folds: int, seed: int) -> Features:
     weights *= terms.idf[counts.indices]
     norms = np.sqrt(np.bincount(_rows_of(counts), weights**2, minlength=shape[0]))
     weights /= np.where(norms > 0, norms, 1)[_rows_of(counts)]
-    counts.data = weights.astype(np.float32)
     folds = np.random.default_rng(seed).integers(n_folds, size=shape[0], dtype=np.int8)
-    return Features(counts, words.labels, folds)
+    return Features(
+        weights.astype(np.float32), counts.indices.astype(np.int32),
+        counts.indptr.astype(np.int32), shape[1], words.labels, folds,
+    )  # fmt: skip
 
 
 def class_sums(features: Features, held_out: int) -> Sum:
@@ -182,9 +193,8 @@ def class_sums(features: Features, held_out: int) -> Sum:
     Rows of the fold `held_out` are left out; -1 is none.
     """
     seen = features.folds != held_out
-    sums = [
-        features.rows.T @ (seen & (features.labels == label)).astype(np.float64) for label in (0, 1)
-    ]
+    rows = features.rows
+    sums = [rows.T @ (seen & (features.labels == label)).astype(np.float64) for label in (0, 1)]
     return Sum(float(seen.sum()), np.stack(sums))
 
 
@@ -205,12 +215,13 @@ def log_loss(
     held_out : int
         The fold that is left out; -1 is none.
     """
-    decisions = features.rows @ (weights * coefficients[:-1]) + coefficients[-1]
+    rows = features.rows
+    decisions = rows @ (weights * coefficients[:-1]) + coefficients[-1]
     seen = features.folds != held_out
     signs = np.where(features.labels == 1, 1.0, -1.0)
     value = np.logaddexp(0, -signs * decisions)[seen].sum()
     residuals = np.where(seen, expit(decisions) - features.labels, 0.0)
-    gradient = weights * (features.rows.T @ residuals)
+    gradient = weights * (rows.T @ residuals)
     return Sum(float(value), np.append(gradient, residuals.sum()))
 
 
