@@ -90,10 +90,12 @@ def test_a_teams_own_table_is_trained_on_and_judged(cli, tmp_path):
     assert cli("predict", "Wonderful, a great film").stdout.startswith("praise (")
     (answer,) = cli("predict", "Wonderful, a great film", "--json")
     assert (answer["sentiment"], answer["label"]) == ("positive", "praise")
-    judged = cli("evaluate", "--data", "mine.parquet", *options, "--report", "report.html").stdout
+    judged = cli(
+        "evaluate", "--data-path", "mine.parquet", *options, "--report", "report.html"
+    ).stdout
     assert re.search(r"on 360 reviews \(\d+ praise\)", judged)
     assert re.search(r"of them praise;", Path("report.html").read_text())
-    assert cli("evaluate", "--data", "mine.parquet", *options, "--json")["n_rows"] == 360
+    assert cli("evaluate", "--data-path", "mine.parquet", *options, "--json")["n_rows"] == 360
     prepared = cli("prepare-data", "--input", "mine.parquet", "--samples", 100, "--output",
                    "drawn.csv", *options, "--json")  # fmt: skip
     assert prepared["rows"] == 100
@@ -186,7 +188,7 @@ def test_versions_are_compared(trained):
 
 def test_versions_are_judged_on_reviews_of_ones_own(trained, tmp_path):
     trained("prepare-data", "--samples", 300, "--seed", 7, "--output", "mine.csv")
-    plain = trained("evaluate", "--data", "mine.csv", "--json")
+    plain = trained("evaluate", "--data-path", "mine.csv", "--json")
     assert (plain["version"], plain["n_rows"], plain["n_positive"]) == ("2", 300, 150)
     assert plain["against"] is None
     for figure in plain["figures"].values():
@@ -194,12 +196,14 @@ def test_versions_are_judged_on_reviews_of_ones_own(trained, tmp_path):
     assert sum(part["n_rows"] for part in plain["slices"]) == 300
     assert [answer["label"] != answer["predicted"] for answer in plain["worst"]] == [True] * 5
 
-    weak = trained("evaluate", "--data", "mine.csv", "--model", "previous", "--against", "champion")
+    weak = trained(
+        "evaluate", "--data-path", "mine.csv", "--model", "previous", "--against", "champion"
+    )
     assert "sentiment-classifier on 300 reviews (150 positive)" in weak.stdout
     assert "More than 2" in weak.stdout
     assert "p 1.0000: so probable is" in weak.stdout
     assert "because of" in weak.stdout
-    strong = trained("evaluate", "--data", "mine.csv", "--against", "previous", "--json")
+    strong = trained("evaluate", "--data-path", "mine.csv", "--against", "previous", "--json")
     assert strong["against"]["version"] == "1"
     assert strong["against"]["p_value"] < 0.01
     assert strong["against"]["differences"]["accuracy"]["value"] > 0
@@ -209,12 +213,14 @@ def test_reviews_of_the_training_are_named_and_can_be_left_out(trained):
     trained("prepare-data", "--samples", 100, "--seed", 7, "--output", "other.csv")
     rows = pd.concat([pd.read_csv("weak.csv").assign(shop="a"), pd.read_csv("other.csv")])
     rows.to_csv("both.csv", index=False)
-    result = trained("evaluate", "--data", "both.csv", "--model", "1", "--worst", 0, "--by", "shop")
+    result = trained(
+        "evaluate", "--data-path", "both.csv", "--model", "1", "--worst", 0, "--by", "shop"
+    )
     note = re.search(r"Note: version 1 was trained on (\d+) of these 300 reviews", result.stderr)
     assert 200 <= int(note[1]) < 210
     assert "on 300 reviews" in result.stdout
     assert "Accuracy by shop" in result.stdout
-    unseen = trained("evaluate", "--data", "both.csv", "--model", "1", "--unseen", "--json")
+    unseen = trained("evaluate", "--data-path", "both.csv", "--model", "1", "--unseen", "--json")
     assert unseen["n_rows"] == 300 - int(note[1])
 
 
@@ -225,7 +231,7 @@ def test_a_report_and_suspects_are_written_and_the_run_keeps_the_report(cli):
         "- name: praise\n  expects: more positive\n  pairs: [[A film., A great film.]]\n"
     )
     result = cli(
-        "evaluate", "--data", "data/imdb_sample_200.csv", "--report", "out/report.html",
+        "evaluate", "--data-path", "data/imdb_sample_200.csv", "--report", "out/report.html",
         "--behaviour", "checks.yaml", "--suspects", "suspects.csv",
     )  # fmt: skip
     assert "1 of 1" in result.stdout

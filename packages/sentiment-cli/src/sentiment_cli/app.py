@@ -77,7 +77,7 @@ _COMMANDS: Final[list[tuple[str, str, Callable[..., None], str]]] = [
         "Models",
         "evaluate",
         evaluate.evaluate,
-        "sentiment-cli evaluate --data mine.csv --model challenger --against champion",
+        "sentiment-cli evaluate --data-path mine.csv --model challenger --against champion",
     ),
     ("Models", "reproduce", reproduce.reproduce, "sentiment-cli reproduce 7 --verify"),
     (

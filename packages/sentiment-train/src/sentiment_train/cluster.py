@@ -5,6 +5,7 @@ later. What it does not do stands here: results in order while memory stays boun
 and a refusal of workers that have another version of this code.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -220,6 +221,7 @@ def _local_client() -> "Iterator[Client]":
             threads_per_worker=1,
             memory_limit=int(MEMORY_LIMIT * _SHARE_OF_MEMORY / count),
             dashboard_address=":0",
+            silence_logs=logging.ERROR,  # that memory gets short is no news here
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

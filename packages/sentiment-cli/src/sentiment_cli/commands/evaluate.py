@@ -41,7 +41,7 @@ _SHOWN_CHARACTERS: Final = 100
 
 def evaluate(
     data: Annotated[
-        Path, typer.Option("--data", help="Your own file: CSV, .jsonl, .parquet or .xlsx.")
+        Path, typer.Option("--data-path", help="Your own file: CSV, .jsonl, .parquet or .xlsx.")
     ],
     model: Annotated[str, typer.Option(help="Version or alias.")] = CHAMPION,
     against: Annotated[
@@ -90,11 +90,11 @@ def evaluate(
 
     [bold]Examples[/]
 
-    sentiment-cli evaluate --data mine.csv
+    sentiment-cli evaluate --data-path mine.csv
 
-    sentiment-cli evaluate --data mine.csv --model challenger --against champion --unseen
+    sentiment-cli evaluate --data-path mine.csv --model challenger --against champion --unseen
 
-    sentiment-cli evaluate --data mine.csv --by shop --report report.html --suspects suspects.csv
+    sentiment-cli evaluate --data-path mine.csv --by shop --report report.html
     """
     import numpy as np
 
