@@ -134,10 +134,10 @@ def test_a_reference_set_that_was_trained_on_judges_nobody(
     with_reference, registry, reviews_file, params
 ):
     frame = load_dataset(reviews_file)
-    train, *_ = split_dataset(
+    train = split_dataset(
         frame, text_fingerprints(frame["text"]), test_size=params.data.test_size,
         seed=params.data.seed,
-    )  # fmt: skip
+    ).train  # fmt: skip
     others = PackageSource().load().sample(500, random_state=5)
     rows = pd.concat([train[train["label"] == 1].head(60), others[others["label"] == 0].head(60)])
     with pytest.raises(DataError, match=r"promotion\.reference.*keep the reference set apart"):
@@ -150,7 +150,7 @@ def test_a_refitted_model_that_knows_less_does_not_serve(
 ):
     fit = trained.fit_scorer
 
-    def worse(rows, params, unlabelled=()):
+    def worse(rows, params, unlabelled=(), **_):
         flipped = rows.assign(label=1 - rows["label"])
         return fit(flipped, params, unlabelled)
 
