@@ -175,12 +175,15 @@ def connect(address: str) -> Iterator[Cluster]:
         If no scheduler answers.
     """
     try:
+        import dask
         from distributed import Client
     except ImportError as error:
         raise RunError(
             "A cluster needs Dask: install sentiment-cli[dask] (`./sentiment uv sync --inexact "
             "--extra dask` in the project's folder), here and on the workers."
         ) from error
+    # A model goes to the scheduler as a task of its own, and is no reason for a warning.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"})
     if address == LOCAL:
         with _local_client() as client:
             yield Cluster(client, address)
