@@ -23,13 +23,10 @@ from bench.batch import BIN, run
 from bench.reviews import load_reviews
 from sentiment_core.params import Params, load_params
 from sentiment_core.scorer import LinearScorer
-from sentiment_train.cluster import LOCAL, connect
+from sentiment_train.cluster import LOCAL
 from sentiment_train.model.fitting import fit_scorer
-from sentiment_train.model.out_of_core import fit_out_of_core
-from sentiment_train.model.partition import Reviews
 
 UNSEEN = 5_000
-PART = 2_000
 DROPPED_WORDS = 0.1
 LARGE_MIN_DF = 20
 
@@ -57,15 +54,10 @@ def compare(params: Params) -> None:
 
     texts, labels = load_reviews()
     frame = pd.DataFrame({"text": texts[:-UNSEEN], "label": labels[:-UNSEEN]})
-    parts = (
-        Reviews(texts[start : start + PART], labels[start : start + PART])
-        for start in range(0, len(frame), PART)
-    )
     begin = time.monotonic()
     alone = fit_scorer(frame, params)
     between = time.monotonic()
-    with connect(LOCAL) as cluster:
-        parted = fit_out_of_core(parts, params, cluster)
+    parted = fit_scorer(frame, params, cluster=LOCAL)
     end = time.monotonic()
     for name, scorer, seconds in (
         ("in memory", alone, between - begin), ("in parts", parted, end - between)

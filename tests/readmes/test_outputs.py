@@ -1,13 +1,10 @@
 """Every output that a README shows is what its command prints, but for ids, times and durations."""
 
-import os
-import subprocess
-
-import httpx
 import pytest
 
 from tests.readmes.console import commands, normalise
-from tests.support import BIN, ROOT, eventually, free_port, running
+from tests.readmes.shell import run, serving
+from tests.support import ROOT
 from tests.support.projects import copy_choices
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -39,30 +36,11 @@ def project(tmp_path_factory):
     return folder, run("sentiment-cli quickstart", folder)
 
 
-def run(line, folder, **environment):
-    """Run one command as a shell does, with the tools of this environment."""
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    variables = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "SENTIMENT_HOME", "PREFECT_HOME")
-    empty = dict.fromkeys(variables, "")
-    result = subprocess.run(
-        line, shell=True, cwd=folder, env=os.environ | empty | {"PATH": path} | environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
 @pytest.fixture(scope="module")
 def api(project):
     """The API of that folder, on a port of its own."""
     folder, _ = project
-    port = free_port()
-    with running(
-        [BIN / "sentiment-serve"], f"http://127.0.0.1:{port}", folder.parent / "api.log",
-        ready="/livez", PORT=str(port), SENTIMENT_HOME=str(folder / ".sentiment"),
-        MLFLOW_TRACKING_URI=f"sqlite:///{folder}/.sentiment/mlflow.db",
-    ) as process:  # fmt: skip
-        eventually(lambda: httpx.get(f"{process.url}/readyz").status_code == 200)
+    with serving(folder, folder.parent / "api.log") as process:
         yield process.url
 
 

@@ -1,9 +1,6 @@
 """The tutorial, line by line, as somebody types it who has never been here."""
 
-import json
-import os
 import re
-import subprocess
 
 import httpx
 import pytest
@@ -11,7 +8,8 @@ from playwright.sync_api import expect
 
 from tests.browser import chromium_page, screenshot
 from tests.readmes.console import commands
-from tests.support import BIN, ROOT, eventually, free_port, running
+from tests.readmes.shell import run, serving
+from tests.support import ROOT
 from tests.support.projects import copy_choices
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -33,40 +31,25 @@ SAYS = {
 
 def test_every_line_of_the_tutorial_does_what_the_text_says(tmp_path):
     copy_choices(tmp_path)
-    port = free_port()
-    empty = dict.fromkeys(("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "SENTIMENT_HOME"), "")
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | empty | {"PATH": path, "COLUMNS": "120"}
     lines = [command.line for command in commands(ROOT / "docs" / "tutorial.md")]
-    said = []
     serve = lines.index("./sentiment serve")
+    said = []
 
-    def type_in(line):
-        typed = line.replace("localhost:8000", f"127.0.0.1:{port}")
-        result = subprocess.run(
-            typed, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+    def type_in(line, address="localhost:8000"):
+        printed = run(line.replace("localhost:8000", address), tmp_path, COLUMNS="120")
         for beginning, pattern in SAYS.items():
             if line.startswith(f"{beginning} ") or line == beginning:
-                assert re.search(pattern, result.stdout), f"{line}\n{result.stdout}"
+                assert re.search(pattern, printed), f"{line}\n{printed}"
                 said.append(beginning)
-        return result.stdout
 
     for line in lines[:serve]:
         type_in(line)
     assert "accuracy" in (tmp_path / "report.html").read_text()
-    with running(
-        [BIN / "sentiment-serve"], f"http://127.0.0.1:{port}", tmp_path / "api.log",
-        ready="/livez", PORT=str(port), SENTIMENT_HOME=str(tmp_path / ".sentiment"),
-        MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path}/.sentiment/mlflow.db",
-    ) as api:  # fmt: skip
-        eventually(lambda: httpx.get(f"{api.url}/readyz").status_code == 200)
-        before = json.loads(httpx.get(f"{api.url}/model-info").text)
+    with serving(tmp_path, tmp_path / "api.log") as api:
+        before = httpx.get(f"{api.url}/model-info").json()
         for line in lines[serve + 1 :]:
-            type_in(line)
-        after = json.loads(httpx.get(f"{api.url}/model-info").text)
+            type_in(line, api.url.removeprefix("http://"))
+        after = httpx.get(f"{api.url}/model-info").json()
         look_at_the_model(api.url, tmp_path)
     assert (before["version"], after["version"]) == ("2", "1")
     assert set(said) == set(SAYS)

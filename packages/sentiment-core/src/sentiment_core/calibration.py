@@ -67,10 +67,17 @@ def calibrate(
     labels : array of int, shape (n_samples,)
         Of these rows: 0 or 1; both occur.
     """
+    slope, intercept = calibration_line(decisions, labels)
+    classifier.coef_ *= slope
+    classifier.intercept_ = classifier.intercept_ * slope + intercept
+
+
+def calibration_line(
+    decisions: NDArray[np.float64], labels: NDArray[np.int_]
+) -> tuple[float, float]:
+    """Do what `platt_scaling` does; the line 1, 0 where what was learned does not hold."""
     slope, intercept = platt_scaling(decisions, labels)
-    if slope > 0:
-        classifier.coef_ *= slope
-        classifier.intercept_ = classifier.intercept_ * slope + intercept
+    return (slope, intercept) if slope > 0 else (1.0, 0.0)
 
 
 def platt_scaling(decisions: NDArray[np.float64], labels: NDArray[np.int_]) -> tuple[float, float]:

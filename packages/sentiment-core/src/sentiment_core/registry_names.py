@@ -24,9 +24,10 @@ PACKAGE_ARTIFACT: Final = f"data/{PACKAGE_DIRECTORY}"
 """Where a registered version keeps its model package (see `sentiment_core.model_package`)."""
 
 SCORER_DIGEST_TAG: Final = "scorer.sha256"
+"""Tag of a registered version: SHA-256 of its scorer."""
+
 DECISION_PREFIX: Final = "promotion."
 """How the tags of a version begin that say what was decided, and why."""
-"""Tag of a registered version: SHA-256 of its scorer."""
 
 
 def embedded_tracking_uri(home: Path) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sentiment_core.errors import ConflictError, RunError, SentimentError, UnreachableError
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, LocalCluster
 
 LOCAL: Final = "local"
 """Instead of an address: workers on this machine, one for each core, that end with the command."""
@@ -28,6 +28,13 @@ _TASKS_AHEAD: Final = 2
 """Tasks for each thread that are sent before they are needed: this bounds the memory."""
 _SHARE_OF_MEMORY: Final = 0.5
 """Of this machine, for all local workers; beyond it they write what they hold to the disk."""
+
+_CONFIGURATION: Final = {
+    # A model goes to the scheduler as a task of its own, and is no reason for a warning.
+    "distributed.admin.large-graph-warning-threshold": "1 GiB",
+    # A local worker that is ended for its memory takes along what the others need.
+    "distributed.worker.memory.terminate": False,
+}
 
 _Result = TypeVar("_Result")
 
@@ -176,17 +183,23 @@ def connect(address: str) -> Iterator[Cluster]:
     """
     try:
         import dask
-        from distributed import Client
+        import distributed  # noqa: F401 - `_client` needs it
     except ImportError as error:
         raise RunError(
             "A cluster needs Dask: install sentiment-cli[dask] (`./sentiment uv sync --inexact "
             "--extra dask` in the project's folder), here and on the workers."
         ) from error
-    # A model goes to the scheduler as a task of its own, and is no reason for a warning.
-    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"})
+    with dask.config.set(_CONFIGURATION), _client(address) as client:
+        yield Cluster(client, address)
+
+
+@contextmanager
+def _client(address: str) -> "Iterator[Client]":
+    from distributed import Client
+
     if address == LOCAL:
-        with _local_client() as client:
-            yield Cluster(client, address)
+        with _local_cluster() as cluster, Client(cluster, set_as_default=False) as client:
+            yield client
         return
     try:
         client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
@@ -197,7 +210,7 @@ def connect(address: str) -> Iterator[Cluster]:
         ) from error
     with client:
         _await_worker(client, address)
-        yield Cluster(client, address)
+        yield client
 
 
 def _await_worker(client: "Client", address: str) -> None:
@@ -209,26 +222,18 @@ def _await_worker(client: "Client", address: str) -> None:
         ) from error
 
 
-@contextmanager
-def _local_client() -> "Iterator[Client]":
-    import dask
-    from distributed import Client, LocalCluster
+def _local_cluster() -> "LocalCluster":
+    from distributed import LocalCluster
     from distributed.system import MEMORY_LIMIT
 
     count = os.cpu_count() or 1
-    with (
-        # A worker that is ended for its memory takes along what the others need.
-        dask.config.set({"distributed.worker.memory.terminate": False}),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            memory_limit=int(MEMORY_LIMIT * _SHARE_OF_MEMORY / count),
-            dashboard_address=":0",
-            silence_logs=logging.ERROR,  # that memory gets short is no news here
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    return LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        memory_limit=int(MEMORY_LIMIT * _SHARE_OF_MEMORY / count),
+        dashboard_address=":0",
+        silence_logs=logging.ERROR,  # that memory gets short is no news here
+    )
 
 
 def _own_versions() -> dict[str, str]:

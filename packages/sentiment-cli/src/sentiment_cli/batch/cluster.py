@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentiment_cli.batch.file_run import Options
 from sentiment_cli.batch.journal import Progress
@@ -21,6 +21,9 @@ from sentiment_cli.registered_model import Model
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.store_settings import StoreSettings
 from sentiment_train.cluster import Cluster
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 
 class SentModel(NamedTuple):
@@ -49,8 +52,7 @@ class ClusterLabeller:
 
     def __init__(self, cluster: Cluster, model: Model) -> None:
         self._cluster = cluster
-        # A task and not scattered data: when the worker that holds it dies, it is made again.
-        self._model = cluster.submit(SentModel, *SentModel.of(model))
+        self._model = _send(cluster, model)
 
     def label(self, job: Job, chunks: Iterable[Chunk]) -> Iterator[Labelled]:
         """Label chunks; the results have the order of the chunks.
@@ -83,9 +85,13 @@ def label_stored(
     SentimentError
         As `label_input` does, or if the cluster or the scheduler is lost.
     """
-    sent = cluster.submit(SentModel, *SentModel.of(model))
     addresses = [(found.address, to.address) for found, to in pairs]
-    return cluster.map(label_stored_file, addresses, sent, options)
+    return cluster.map(label_stored_file, addresses, _send(cluster, model), options)
+
+
+def _send(cluster: Cluster, model: Model) -> "Future[Any]":
+    # A task and not scattered data: when the worker that holds it dies, it is made again.
+    return cluster.submit(SentModel, *SentModel.of(model))
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,5 @@
 """The reproducible split into training and held-out rows."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,12 +40,6 @@ class Split:
     def n_test(self) -> int:
         """How many rows are held out."""
         return int(self.in_test.sum())
-
-    def train_parts(self, size: int) -> Iterator[pd.DataFrame]:
-        """Give the rows to learn from in parts: they are never all copied."""
-        for start in range(0, len(self.frame), size):
-            some = slice(start, start + size)
-            yield self.frame.iloc[some][~self.in_test[some]]
 
     @property
     def train_fingerprints(self) -> NDArray[np.uint64]:

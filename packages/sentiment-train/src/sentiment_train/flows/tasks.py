@@ -31,8 +31,7 @@ from sentiment_train.liveness import LivingProcess
 from sentiment_train.model.behaviour import BehaviourCheck
 from sentiment_train.model.card import markdown_table, rounded
 from sentiment_train.model.curves import HeldOutScores, write_curves
-from sentiment_train.model.fitting import fit_in_parts, fit_scorer
-from sentiment_train.model.out_of_core import PART_REVIEWS
+from sentiment_train.model.fitting import fit_scorer
 from sentiment_train.model.trained import JudgedModel, TrainedModel, judge, refit
 from sentiment_train.registry.comparison import HeldOutComparison
 from sentiment_train.registry.export import keep_exported
@@ -96,11 +95,8 @@ def split_data(data: TrainingData, params: Params) -> Split:
 def train_model(split: Split, params: Params, settings: TrainSettings) -> LinearScorer:
     """Fit the estimator."""
     begin(Step.FIT)
-    if settings.sentiment_dask:
-        parts = split.train_parts(PART_REVIEWS)
-        scorer = fit_in_parts(parts, split.n_train, params, settings.sentiment_dask)
-    else:
-        scorer = fit_scorer(split.train, params)
+    cluster = settings.sentiment_dask
+    scorer = fit_scorer(split.frame, params, left_out=split.in_test, cluster=cluster)
     logger.info("The model has %d terms", scorer.n_terms)
     return scorer
 

@@ -1,11 +1,12 @@
 """Fits the estimator and turns it into the scorer that will serve."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from sentiment_core.conversion import scorer_from_pipeline
@@ -25,10 +26,11 @@ _PARITY_TOLERANCE: Final = 1e-9
 
 
 def fit_scorer(
-    train: pd.DataFrame,
+    rows: pd.DataFrame,
     params: Params,
     unlabelled: Sequence[str] = (),
     *,
+    left_out: NDArray[np.bool_] | None = None,
     cluster: str | None = None,
 ) -> LinearScorer:
     """Fit the model that will serve.
@@ -38,11 +40,13 @@ def fit_scorer(
 
     Parameters
     ----------
-    train : DataFrame, shape (n_reviews, 2)
+    rows : DataFrame, shape (n_reviews, 2)
         Columns ``text`` and ``label``.
     unlabelled : sequence of str
         Reviews without labels to learn from too, none of them held out. They are learned from in
         memory, whatever `cluster` says.
+    left_out : array of bool, shape (n_reviews,), optional
+        Rows that are not learned from; on a cluster the others are never all copied.
     cluster : str, optional
         Dask scheduler on which the model is fitted part by part, see `fit_out_of_core`.
 
@@ -52,17 +56,23 @@ def fit_scorer(
         If no term is frequent enough for the vocabulary.
     ParityError
         If the scorer and the pipeline disagree on training rows.
+    SentimentError
+        If the cluster does not answer, or is lost.
     """
-    if cluster and not unlabelled:
-        starts = range(0, len(train), PART_REVIEWS)
-        parts = (train.iloc[start : start + PART_REVIEWS] for start in starts)
-        return fit_in_parts(parts, len(train), params, cluster)
-    logger.info("Fitting %d reviews", len(train))
+    n_reviews = len(rows) - (0 if left_out is None else int(left_out.sum()))
+    address = None if unlabelled else cluster
+    logger.info("Fitting %d reviews%s", n_reviews, f" on {address}" if address else "")
     try:
+        if address:
+            with connect(address) as connected:
+                return fit_out_of_core(_parts(rows, left_out), params, connected)
+        train = rows if left_out is None else rows[~left_out]
         pipeline = _fit(train, params, unlabelled)
     except ValueError as error:
         name = "semi_supervised.min_df" if unlabelled else "vectorizer.min_df"
-        raise _cannot_fit(len(train), error, name) from error
+        raise DataError(
+            f"Cannot fit {n_reviews} reviews: {error}. Lower {name} or add reviews."
+        ) from error
     labels = params.data.labels
     scorer = scorer_from_pipeline(pipeline, labels.names() if labels else None)
     sample = train["text"].head(_PARITY_ROWS).tolist()
@@ -72,38 +82,13 @@ def fit_scorer(
     return scorer
 
 
-def fit_in_parts(
-    parts: Iterable[pd.DataFrame], n_reviews: int, params: Params, cluster: str
-) -> LinearScorer:
-    """Fit the model that will serve on a cluster, see `fit_out_of_core`.
-
-    Parameters
-    ----------
-    parts : iterable of DataFrame
-        Columns ``text`` and ``label``.
-    n_reviews : int
-        How many there are, for messages.
-    cluster : str
-        Address of the scheduler.
-
-    Raises
-    ------
-    DataError
-        If no term is frequent enough for the vocabulary.
-    SentimentError
-        If the cluster does not answer, or is lost.
-    """
-    logger.info("Fitting %d reviews on %s", n_reviews, cluster)
-    reviews = (Reviews(part["text"].tolist(), part["label"].tolist()) for part in parts)
-    try:
-        with connect(cluster) as connected:
-            return fit_out_of_core(reviews, params, connected)
-    except ValueError as error:
-        raise _cannot_fit(n_reviews, error, "vectorizer.min_df") from error
-
-
-def _cannot_fit(n_reviews: int, error: ValueError, name: str) -> DataError:
-    return DataError(f"Cannot fit {n_reviews} reviews: {error}. Lower {name} or add reviews.")
+def _parts(rows: pd.DataFrame, left_out: NDArray[np.bool_] | None) -> Iterator[Reviews]:
+    for start in range(0, len(rows), PART_REVIEWS):
+        some = slice(start, start + PART_REVIEWS)
+        part = rows.iloc[some]
+        if left_out is not None:
+            part = part[~left_out[some]]
+        yield Reviews(part["text"].tolist(), part["label"].tolist())
 
 
 def _fit(train: pd.DataFrame, params: Params, unlabelled: Sequence[str]) -> Pipeline:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from sentiment_core.calibration import platt_scaling
+from sentiment_core.calibration import calibration_line
 from sentiment_core.classifier import log_ratio
 from sentiment_core.params import Params
 from sentiment_core.scorer import LinearScorer
@@ -189,13 +189,11 @@ class _Fit:
         weights, partly = self._minimise(features, start, _HELD_OUT)
         sent = [self._cluster.send(values, everywhere=True) for values in (weights, partly)]
         unseen = list(self._cluster.map(partition.decide, features, *sent, _HELD_OUT))
-        slope, shift = platt_scaling(
+        slope, shift = calibration_line(
             np.concatenate([decisions for decisions, _ in unseen]),
             np.concatenate([labels for _, labels in unseen]).astype(np.int64),
         )
         weights, fitted = self._minimise(features, partly, _NO_FOLD)
-        if slope <= 0:  # what it learned does not hold for unseen rows
-            slope, shift = 1.0, 0.0
         return slope * weights * fitted[:-1], float(slope * fitted[-1] + shift)
 
     def _minimise(

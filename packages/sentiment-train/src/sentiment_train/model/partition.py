@@ -119,8 +119,9 @@ def count_ngrams(words: Words, vocabulary: Vocabulary, length: int) -> NgramCoun
     length : int
         Words of each n-gram, at least 2.
     """
-    starts, nodes = _find(words.ids, vocabulary, length - 1)
-    last = words.ids.astype(np.int64).take(starts + length - 1, mode="clip")
+    ids = words.ids.astype(np.int64)
+    *_, (starts, nodes) = vocabulary.find_nodes(ids, length - 1)
+    last = ids.take(starts + length - 1, mode="clip")
     known = last >= 0
     return _count(nodes[known] << KEY_SHIFT | last[known], _reviews(words.ids)[starts[known]])
 
@@ -165,8 +166,7 @@ def weigh(words: Words, terms: Terms, n_folds: int, seed: int) -> Features:
     # Numbers of half the size: this is where most memory is needed.
     reviews = _reviews(words.ids).astype(np.int32)
     rows, columns = [], []
-    for length in range(1, terms.max_ngram + 1):
-        starts, nodes = _find(words.ids, terms.vocabulary, length)
+    for starts, nodes in terms.vocabulary.find_nodes(words.ids.astype(np.int64), terms.max_ngram):
         column = terms.column[nodes]
         rows.append(reviews[starts[column >= 0]])
         columns.append(column[column >= 0])
@@ -178,8 +178,9 @@ def weigh(words: Words, terms: Terms, n_folds: int, seed: int) -> Features:
     if terms.sublinear_tf:
         weights = 1 + np.log(weights)
     weights *= terms.idf[counts.indices]
-    norms = np.sqrt(np.bincount(_rows_of(counts), weights**2, minlength=shape[0]))
-    weights /= np.where(norms > 0, norms, 1)[_rows_of(counts)]
+    row = np.repeat(np.arange(shape[0]), np.diff(counts.indptr))
+    norms = np.sqrt(np.bincount(row, weights**2, minlength=shape[0]))
+    weights /= np.where(norms > 0, norms, 1)[row]
     folds = np.random.default_rng(seed).integers(n_folds, size=shape[0], dtype=np.int8)
     return Features(
         weights.astype(np.float32), counts.indices.astype(np.int32),
@@ -256,14 +257,6 @@ def _reviews(ids: NDArray[np.int32]) -> NDArray[np.int64]:
     return numbers
 
 
-def _find(
-    ids: NDArray[np.int32], vocabulary: Vocabulary, length: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the known n-grams of one length: where they start, and their nodes."""
-    *_, found = vocabulary.find_nodes(ids.astype(np.int64), length)
-    return found
-
-
 def _count(keys: NDArray[np.int64], reviews: NDArray[np.int64]) -> NgramCounts:
     order = np.argsort(keys, kind="stable")  # so the reviews of a key stay in their order
     keys, reviews = keys[order], reviews[order]
@@ -273,7 +266,3 @@ def _count(keys: NDArray[np.int64], reviews: NDArray[np.int64]) -> NgramCounts:
     (starts,) = is_first.nonzero()
     documents = np.add.reduceat(is_new, starts, dtype=np.int64) if len(starts) else starts
     return NgramCounts(keys[starts], documents, np.diff(starts, append=len(keys)))
-
-
-def _rows_of(matrix: csr_array) -> NDArray[np.int64]:
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request
 
-from sentiment_core.labels import SENTIMENTS
+from sentiment_core.labels import OWN_NAMES
 from sentiment_serve.api.problems import problem_responses
 from sentiment_serve.api.schemas import (
     CalibrationPoint,
@@ -32,7 +32,7 @@ async def model_report(request: Request) -> ModelReportAnswer:
         version=model.version,
         n_terms=model.scorer.n_terms,
         max_ngram=model.scorer.max_ngram,
-        labels=dict(model.scorer.labels or zip(SENTIMENTS, SENTIMENTS, strict=True)),
+        labels=dict(model.scorer.labels or OWN_NAMES),
         metrics=model.metrics,
         calibration=[
             CalibrationPoint(predicted=predicted, observed=observed)
