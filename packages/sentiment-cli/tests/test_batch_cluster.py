@@ -1,5 +1,6 @@
 """A cluster labels what one process does, whichever of its processes dies meanwhile."""
 
+import errno
 import importlib
 import os
 
@@ -167,6 +168,25 @@ def test_a_task_that_kills_its_workers_is_a_plain_error(cluster):
         connect(cluster.address) as connected,
     ):
         list(connected.map(os._exit, [1]))
+
+
+def test_what_a_task_raises_is_not_taken_for_a_fault_of_the_cluster(cluster, monkeypatch):
+    monkeypatch.setattr(clusters, "_SECONDS_WITHOUT_WORKERS", 1)
+
+    def fail(error):  # pickled as it is: workers cannot import this file
+        raise error
+
+    no_space = OSError(errno.ENOSPC, "No space left on device", "/scratch/part")
+    for raised, shown, words in (
+        (no_space, RunError, r"A worker of tcp://.* failed: .*No space left .*'/scratch/part'\."),
+        (ConnectionError("store"), RunError, r"A worker of .* failed: store\."),
+        (TimeoutError("late"), RunError, r"A worker of .* failed: late\."),
+        (DataError("no such column"), DataError, "no such column"),
+        (ModuleNotFoundError("polars"), ConflictError, r"\(polars\): install sentiment-core"),
+        (KeyError("ours"), KeyError, "ours"),
+    ):
+        with connect(cluster.address) as connected, pytest.raises(shown, match=words):
+            list(connected.map(fail, [raised]))
 
 
 def test_a_cluster_without_workers_is_told(tmp_path, monkeypatch):

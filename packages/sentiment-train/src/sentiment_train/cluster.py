@@ -54,7 +54,9 @@ class Cluster:
         self._client, self._address = client, address
         self._versions = _own_versions()
 
-    def submit(self, function: Callable[..., Any], *arguments: object) -> "Future[Any]":
+    def submit(
+        self, function: Callable[..., Any], *arguments: object, urgent: bool = False
+    ) -> "Future[Any]":
         """Have a function called on a worker, where its result stays.
 
         Parameters
@@ -63,13 +65,18 @@ class Cluster:
             Of a module that the workers can import.
         *arguments : object
             Futures among them stand for their results, and go from worker to worker.
+        urgent : bool
+            Before other tasks that could begin: one that takes in large results and gives a small
+            one.
 
         Returns
         -------
         Future
             The result is lost when nobody holds this any more.
         """
-        return self._client.submit(_call, self._versions, function, *arguments, pure=False)
+        return self._client.submit(
+            _call, self._versions, function, *arguments, pure=False, priority=int(urgent)
+        )
 
     def send(self, value: object, *, everywhere: bool = False) -> "Future[Any]":
         """Send a value to a worker, or to all; it is lost if these die."""
@@ -85,35 +92,47 @@ class Cluster:
         SentimentError
             What the function raised; or a plain word on the cluster.
         """
-        from distributed import KilledWorker
-        from distributed.client import FutureCancelledError
-
         while True:
             try:
                 return future.result(timeout=_SECONDS_WITHOUT_WORKERS)
-            except SentimentError:
-                raise
-            except TimeoutError:
-                self._check_workers()
-            except KilledWorker as error:
-                raise RunError(
-                    f"Workers of {self._address} died of the same task, one after the other, "
-                    "perhaps for want of memory: their logs say more."
-                ) from error
-            except FutureCancelledError as error:
-                if "connection" in str(error.reason):
-                    raise self._lost(error) from error
-                raise RunError(
-                    f"A worker of {self._address} is gone, and with it what others needed, perhaps "
-                    "for want of memory: its log says more. Give the command again."
-                ) from error
-            except OSError as error:
-                raise self._lost(error) from error
-            except ImportError as error:
-                raise ConflictError(
-                    f"The workers of {self._address} do not have what this needs ({error}): "
-                    f"install {_spelled(self._versions)} there."
-                ) from error
+            except Exception as error:
+                # The state of the task alone tells its own errors from those of the connection.
+                if future.status == "error":
+                    raise self._of_task(future.exception()) from error
+                self._check_connection(error)
+
+    def _of_task(self, error: BaseException) -> BaseException:
+        from distributed import KilledWorker
+
+        if isinstance(error, KilledWorker):
+            return RunError(
+                f"Workers of {self._address} died of the same task, one after the other, perhaps "
+                "for want of memory: their logs say more."
+            )
+        if isinstance(error, ImportError):
+            return ConflictError(
+                f"The workers of {self._address} do not have what this needs ({error}): install "
+                f"{_spelled(self._versions)} there."
+            )
+        if isinstance(error, OSError):
+            return RunError(f"A worker of {self._address} failed: {error}.")
+        return error
+
+    def _check_connection(self, error: Exception) -> None:
+        """Raise what is wrong with the cluster, if it is more than that it takes long."""
+        from distributed.client import FutureCancelledError
+
+        if isinstance(error, TimeoutError):
+            self._check_workers()
+        elif isinstance(error, FutureCancelledError) and "connection" not in str(error.reason):
+            raise RunError(
+                f"A worker of {self._address} is gone, and with it what others needed, perhaps for "
+                "want of memory: its log says more. Give the command again."
+            ) from error
+        elif isinstance(error, OSError | FutureCancelledError):
+            raise self._lost(error) from error
+        else:
+            raise error
 
     def map(
         self,

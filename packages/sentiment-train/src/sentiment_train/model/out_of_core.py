@@ -237,7 +237,9 @@ class _Fit:
         sums = [self._cluster.submit(function, part, *shared) for part in features]
         while len(sums) > 1:
             sums = [
-                self._cluster.submit(partition.total, *sums[start : start + _SUMS_AT_ONCE])
+                self._cluster.submit(
+                    partition.total, *sums[start : start + _SUMS_AT_ONCE], urgent=True
+                )
                 for start in range(0, len(sums), _SUMS_AT_ONCE)
             ]
         result: Sum = self._cluster.result(sums[0])
