@@ -240,7 +240,7 @@ def metrics() -> Iterator[str]:
 def errors() -> Iterator[str]:
     """Every error code: what it means, its status in HTTP and its exit code."""
     import sentiment_serve.app  # noqa: F401 - it has errors of its own
-    from sentiment_cli.exits import exit_code
+    from sentiment_cli.exits import ExitCode, exit_code
     from sentiment_core.errors import error_classes
     from sentiment_serve.api.problems import STATUSES
 
@@ -254,14 +254,7 @@ def errors() -> Iterator[str]:
         for cls in error_classes()
     ))  # fmt: skip
     yield "## Exit codes\n"
-    yield from _table(("Code", ""), (
-        ("0", "done"),
-        ("1", "an error that you can mend"),
-        ("2", "wrong usage: an option or argument that is not known or not allowed"),
-        ("3", "a server does not answer: a later try may succeed"),
-        ("130", "Ctrl-C"),
-        ("143", "SIGTERM"),
-    ))  # fmt: skip
+    yield from _table(("Code", ""), ((str(int(code)), code.meaning) for code in ExitCode))
 
 
 def _first_paragraph(cls: type) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from enum import IntEnum
 from typing import Any, Final, cast
 
@@ -13,11 +14,22 @@ from sentiment_core.errors import SentimentError, UnreachableError
 
 
 class ExitCode(IntEnum):
-    """Exit codes of all commands; 2 is wrong usage, 130 Ctrl-C, 143 SIGTERM."""
+    """Exit codes of all commands."""
 
-    OK = 0
-    ERROR = 1
-    UNREACHABLE = 3
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> "ExitCode":
+        """Make a code that knows what it means."""
+        code = int.__new__(cls, value)
+        code._value_, code.meaning = value, meaning
+        return code
+
+    OK = 0, "done"
+    ERROR = 1, "an error that you can mend"
+    USAGE = 2, "wrong usage: an option or argument that is not known or not allowed"
+    UNREACHABLE = 3, "a server does not answer: a later try may succeed"
+    INTERRUPTED = 128 + signal.SIGINT, "Ctrl-C"
+    TERMINATED = 128 + signal.SIGTERM, "SIGTERM"
 
 
 EXIT_CODES: Final[dict[str, ExitCode]] = {

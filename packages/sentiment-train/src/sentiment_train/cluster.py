@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sentiment_core.errors import ConflictError, RunError, SentimentError, UnreachableError
+from sentiment_core.errors import ConflictError, RunError, UnreachableError
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
