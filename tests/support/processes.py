@@ -20,10 +20,12 @@ def free_port():
 
 
 def eventually(condition, seconds=30):
-    deadline = time.monotonic() + seconds
+    """Wait until a condition is true, asking less and less often; returns what it says."""
+    deadline, pause = time.monotonic() + seconds, 0.02
     while not (result := condition()):
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.3)
     return result
 
 
@@ -46,16 +48,17 @@ class Process:
         import httpx  # which tests of one package do without
 
         self.launch()
-        deadline = time.monotonic() + timeout
-        while True:
+
+        def answers():
             try:
-                httpx.get(self.url + self.ready, timeout=5)
+                return client.get(self.url + self.ready)
             except httpx.TransportError:
-                if self.popen.poll() is not None or time.monotonic() > deadline:
+                if self.popen.poll() is not None:
                     raise AssertionError(self.log.read_text()[-3000:]) from None
-                time.sleep(0.05)
-            else:
-                return self
+
+        with httpx.Client(timeout=5) as client:
+            eventually(answers, timeout)
+        return self
 
     def kill(self):
         """As a power cut does."""

@@ -305,6 +305,14 @@ def test_it_runs_in_the_project_wherever_it_is_called(machine, tmp_path):
     assert f"Running in {machine.project}" in result.stderr
 
 
+def test_libraries_are_compiled_once_even_where_the_machine_says_never(machine):
+    machine.keep_uv()
+    machine.add_program("uv", "case $1 in --version) echo uv 99.0.1 ;; *) env ;; esac")
+    printed = machine.run("doctor", PYTHONDONTWRITEBYTECODE="1").stdout
+    assert "HOME=" in printed
+    assert "PYTHONDONTWRITEBYTECODE" not in printed
+
+
 def test_an_environment_that_lost_mlflow_is_repaired(machine):
     record_arguments(machine)
     packages = machine.project / ".venv/lib/python3.11/site-packages"
