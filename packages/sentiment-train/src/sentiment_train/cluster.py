@@ -26,7 +26,7 @@ _SECONDS_TO_CONNECT: Final = 20
 _SECONDS_WITHOUT_WORKERS: Final = 60
 _TASKS_AHEAD: Final = 2
 """Tasks for each thread that are sent before they are needed: this bounds the memory."""
-_SHARE_OF_MEMORY: Final = 0.5
+_SHARE_OF_MEMORY: Final = 0.4
 """Of this machine, for all local workers; beyond it they write what they hold to the disk."""
 
 _CONFIGURATION: Final = {

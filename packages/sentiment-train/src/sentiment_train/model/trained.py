@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from sentiment_core.params import MetricName, Params
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 DECIDING_METRIC: Final[MetricName] = "log_loss"
 """Whether unlabelled reviews help: it tells models apart with fewer rows than accuracy does."""
 
+_ROWS_AT_ONCE: Final = 5_000
+"""Of a large data set, whose texts are strings of Python only while they are scored."""
+
 
 @dataclass(frozen=True)
 class JudgedModel:
@@ -38,9 +42,13 @@ class JudgedModel:
 
 def judge(scorer: LinearScorer, rows: pd.DataFrame) -> JudgedModel:
     """Score labelled rows (columns ``text`` and ``label``)."""
-    probabilities = scorer.predict_proba(rows["text"].tolist())[:, 1]
+    probabilities = [
+        scorer.predict_proba(rows["text"].iloc[start : start + _ROWS_AT_ONCE].tolist())[:, 1]
+        for start in range(0, len(rows), _ROWS_AT_ONCE)
+    ]
     return JudgedModel(
-        scorer, HeldOutScores(scorer.digest, rows["label"].to_numpy(), probabilities)
+        scorer,
+        HeldOutScores(scorer.digest, rows["label"].to_numpy(), np.concatenate(probabilities)),
     )
 
 

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import mlflow
 import pandas as pd
-from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Run
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -30,6 +29,7 @@ from sentiment_train.model.plots import draw_plots
 from sentiment_train.model.trained import TrainedModel
 from sentiment_train.registry.dead_runs import PROCESS_TAG, end_dead_mlflow_runs
 from sentiment_train.registry.judged_model import write_judged, write_training_rows
+from sentiment_train.registry.logged_dataset import LoggedDataset
 from sentiment_train.registry.mlflow_errors import mapped_mlflow_errors
 from sentiment_train.results import LoggedModel
 from sentiment_train.settings import UNKNOWN_REVISION, TrainSettings
@@ -231,14 +231,13 @@ def _git(*arguments: str) -> str | None:
 
 
 def _log_data(model: TrainedModel) -> None:
-    for context, frame in (("training", model.split.train), ("testing", model.split.test)):
+    split = model.split
+    used = {"training": split.train_fingerprints, "testing": split.test_fingerprints}
+    for context, fingerprints in used.items():
+        dataset = LoggedDataset(split.frame, fingerprints, model.data.path)
         with warnings.catch_warnings():
-            # About integer columns with missing values (labels have none) and a source that
-            # MLflow finds twice under the same name.
+            # About integer columns with missing values: labels have none.
             warnings.simplefilter("ignore", UserWarning)
-            dataset = from_pandas(
-                frame, source=str(model.data.path), name=model.data.path.stem, targets="label"
-            )
             mlflow.log_input(dataset, context=context)
 
 
