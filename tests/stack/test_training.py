@@ -7,6 +7,7 @@ import shutil
 import mlflow
 import pytest
 import yaml
+from playwright.sync_api import expect
 
 from sentiment_cli.stack.database import connect
 from sentiment_core.champion_pointer import ChampionPointer
@@ -14,7 +15,9 @@ from sentiment_core.s3_store import s3_client
 from sentiment_core.store_settings import StoreSettings
 from sentiment_train.registry.authority import HISTORY_TAG
 from sentiment_train.registry.versions import Registry
+from tests.browser import chromium_page
 from tests.support import eventually
+from tests.support.stack import api
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -74,8 +77,21 @@ def test_rolling_back_exports_the_former_champion_again(stack, store, model_name
         return json.loads(body)["version"]
 
     assert exported() == "2"
-    stack.cli("rollback", MODEL_NAME=model_name)
-    assert exported() == "1"
+    with api(stack, model_name, MODEL_RELOAD_INTERVAL="0") as client:
+        with chromium_page(1280, 900) as page:
+            page.on("dialog", lambda dialog: dialog.accept())
+            page.goto(f"{client.base_url}/#model")
+            page.get_by_role("button", name="Roll back").click(timeout=60_000)
+            expect(page.locator("#reload-state")).to_have_text(
+                "Version 1 is the champion again, and no longer 2.", timeout=120_000
+            )
+            expect(page.locator("#champion .verdict")).to_have_text("Version 1")
+        assert exported() == "1"
+        # A second click that comes late goes back no further.
+        late = client.post("/admin/rollback", json={"champion": "2"})
+        assert (late.status_code, late.json()["code"]) == (409, "conflict")
+        assert "is version 1, not 2" in late.json()["detail"]
+    stack.cli("rollback", exit_code=1, MODEL_NAME=model_name)
 
 
 def test_a_worker_trains_and_prefect_shows_how(stack):

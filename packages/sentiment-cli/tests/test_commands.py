@@ -269,6 +269,8 @@ def test_a_rollback_walks_back_and_says_where_it_is(trained):
         "earlier": 0,
         "passed_over": [],
     }
+    result = trained("rollback", "--only-from", "2", exit_code=1)
+    assert "is version 1, not 2: nothing was changed" in result.stderr
     result = trained("rollback", exit_code=1)
     assert "no previous champion to roll back to" in result.stderr
     assert "set-alias --alias champion" in result.stderr

@@ -286,6 +286,27 @@ async def test_admin_needs_the_token_where_one_is_set(start, registry):
         assert answer.json() == {"reloaded": True, "version": "2"}
 
 
+async def test_every_admin_route_asks_for_the_token(start, registry):
+    registry.add("1")
+    async with start(admin_token="secret", client_host="10.0.0.9") as running:
+        paths = [path for path in running.app.openapi()["paths"] if path.startswith("/admin/")]
+        assert len(paths) >= 2
+        for path in paths:
+            assert (await running.client.post(path)).status_code == 401
+
+
+async def test_an_api_alone_names_the_command_that_rolls_back(start, registry, monkeypatch):
+    monkeypatch.setattr("sentiment_serve.model.rollback.find_spec", lambda _name: None)
+    registry.add("1")
+    async with start() as running:
+        answer = await running.client.post("/admin/rollback", json={"champion": "1"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        assert "sentiment-cli rollback" in answer.json()["detail"]
+        for champion in ("--help", "1\0", "x"):
+            answer = await running.client.post("/admin/rollback", json={"champion": champion})
+            assert answer.status_code == 422
+
+
 async def test_admin_without_a_token_answers_to_the_machine_itself_alone(start, registry):
     registry.add("1")
     async with start(client_host="10.0.0.9") as running:

@@ -13,7 +13,13 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from sentiment_core.errors import InputError, NotFoundError, NotReadyError, UnreachableError
+from sentiment_core.errors import (
+    ConflictError,
+    InputError,
+    NotFoundError,
+    NotReadyError,
+    UnreachableError,
+)
 from sentiment_core.model_package import MANIFEST_FILE, SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION, PREVIOUS
 from sentiment_train.data.dataset import text_fingerprints
@@ -87,7 +93,9 @@ def test_a_rollback_walks_back_and_never_forward(two_versions):
     for version in ("1", "2", "1"):
         two_versions.set_alias(CHAMPION, version)
     assert history(two_versions) == ["1", "2", "1"]
-    assert two_versions.roll_back() == Rollback("1", "2", earlier=1)
+    with pytest.raises(ConflictError, match="is version 1, not 2: nothing was changed"):
+        two_versions.roll_back(only_from="2")
+    assert two_versions.roll_back(only_from="1") == Rollback("1", "2", earlier=1)
     assert two_versions.aliases() == {CHAMPION: "2", PREVIOUS: "1"}
     assert two_versions.roll_back() == Rollback("2", "1", earlier=0)
     assert two_versions.aliases() == {CHAMPION: "1"}

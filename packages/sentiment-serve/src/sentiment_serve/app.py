@@ -37,6 +37,7 @@ from sentiment_serve.model.history import VersionHistory
 from sentiment_serve.model.holder import ModelHolder
 from sentiment_serve.model.http import open_pool
 from sentiment_serve.model.packages import PackageReader
+from sentiment_serve.model.rollback import Rollback
 from sentiment_serve.model.source import open_source
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.prediction.log import open_prediction_log
@@ -128,8 +129,10 @@ def _assemble(settings: ServeSettings, stores: StoreSettings) -> AppState:
     log = open_prediction_log(settings, stores, metrics)
     service = PredictionService(settings, holder, metrics, log)
     draining = ConnectionDraining(settings.drain_seconds)
-    workers, history = WorkerChannel(common_folder()), VersionHistory(source)
-    return AppState(settings, holder, service, watcher, draining, workers, history)
+    return AppState(
+        settings, holder, service, watcher, draining, WorkerChannel(common_folder()),
+        VersionHistory(source, holder), Rollback(settings),
+    )  # fmt: skip
 
 
 @asynccontextmanager

@@ -172,7 +172,18 @@ def delete_alias(
         typer.echo(f"{registry.name}@{alias} is gone")
 
 
-def rollback(model_name: ModelNameOption = None, as_json: JsonOption = False) -> None:
+def rollback(
+    only_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="Only if this version is the champion still, so that giving the command twice "
+            "goes back once.",
+        ),
+    ] = None,
+    model_name: ModelNameOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Make the champion before this one the champion again, each time one step further back.
 
     Champions whose model is damaged or gone are passed over. To go forward again, name the version:
@@ -180,7 +191,7 @@ def rollback(model_name: ModelNameOption = None, as_json: JsonOption = False) ->
     """
     settings = _configure()
     registry, store = open_registry(model_name, settings), export_store(settings)
-    done = registry.roll_back()
+    done = registry.roll_back(only_from)
     _keep_exported(registry, store)
     if as_json:
         print_json({"name": registry.name, **asdict(done)})

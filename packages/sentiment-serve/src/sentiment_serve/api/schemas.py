@@ -193,6 +193,9 @@ class VersionsAnswer(_Answer):
 
     model_name: str
     versions: list[RegisteredVersionAnswer]
+    can_roll_back: bool = Field(
+        description="Whether `/admin/rollback` works here: the command line is installed too."
+    )
 
 
 class ReloadAnswer(_Answer):
@@ -200,6 +203,26 @@ class ReloadAnswer(_Answer):
 
     reloaded: bool
     version: str | None
+
+
+class RollbackRequest(_Request):
+    """From which champion to go back."""
+
+    champion: str = Field(
+        pattern="^[0-9]{1,18}$",
+        description="The version that is taken for the champion. If it is another one, nothing "
+        "happens: who asks twice goes back once.",
+        examples=["7"],
+    )  # fmt: skip
+
+
+class RollbackAnswer(_Answer):
+    """Which version is the champion now."""
+
+    former: str | None
+    champion: str
+    passed_over: list[str] = Field(description="Earlier champions that cannot serve any more.")
+    version: str | None = Field(description="What serves now.")
 
 
 class FeedbackAnswer(_Answer):

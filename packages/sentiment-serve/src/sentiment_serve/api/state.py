@@ -9,6 +9,7 @@ from starlette.requests import Request
 from sentiment_serve.api.authentication import WebhookVerifier
 from sentiment_serve.model.history import VersionHistory
 from sentiment_serve.model.holder import ModelHolder
+from sentiment_serve.model.rollback import Rollback
 from sentiment_serve.model.top_terms import TopTerms
 from sentiment_serve.model.watcher import AliasWatcher
 from sentiment_serve.prediction.service import PredictionService
@@ -31,6 +32,7 @@ class AppState:
     draining: ConnectionDraining
     workers: WorkerChannel
     history: VersionHistory
+    rollback: Rollback
     top_terms: TopTerms = field(default_factory=TopTerms)
     webhook: WebhookVerifier = field(default_factory=WebhookVerifier)
 

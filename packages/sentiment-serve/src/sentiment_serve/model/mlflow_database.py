@@ -3,18 +3,17 @@
 It does so in a process of its own, so that the API never carries MLflow's weight.
 """
 
-import subprocess
-import sys
 from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from sentiment_core.errors import UnreachableError
+from sentiment_serve.model import mlflow_subprocess
+from sentiment_serve.model.command import run_module
 from sentiment_serve.model.mlflow_server import ListedVersions, ResolvedAlias
 from sentiment_serve.model.version import RegisteredVersion, VersionRef, alias_not_set
 from sentiment_serve.settings import ServeSettings
 
-_TIMEOUT_SECONDS: Final = 60.0
 _ALIAS_ANSWER: Final = TypeAdapter[ResolvedAlias | None](ResolvedAlias | None)
 _VERSIONS_ANSWER: Final = TypeAdapter[ListedVersions](ListedVersions)
 
@@ -38,17 +37,7 @@ class MlflowDatabase:
         return self._ask(_VERSIONS_ANSWER).registered()
 
     def _ask(self, shape: TypeAdapter[_AnswerT], *arguments: str) -> _AnswerT:
-        command = [sys.executable, "-m", "sentiment_serve.model.mlflow_subprocess"]
-        try:
-            result = subprocess.run(  # noqa: S603 - our own interpreter and module
-                [*command, self._uri, self._name, *arguments],
-                capture_output=True,
-                check=False,
-                text=True,
-                timeout=_TIMEOUT_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise UnreachableError(f"Reading {self._uri} takes too long.") from error
+        result = run_module(mlflow_subprocess.__name__, self._uri, self._name, *arguments)
         if result.returncode:
             lines = result.stderr.strip().splitlines() or ["no message"]
             raise UnreachableError(f"Cannot read the registry {self._uri}: {lines[-1]}")

@@ -1,7 +1,7 @@
 // Model: what answers, how far it can be believed, what it has learned, and the versions before it.
 const tabs = [...document.querySelectorAll('[role="tab"]')];
-const [champion, calibration, terms, versions, reload, token, reloadSend, reloadState] = [
-  "champion", "calibration", "terms", "versions", "reload", "token", "reload-send", "reload-state",
+const [champion, calibration, terms, versions, reload, token, reloadSend, reloadState, rollback, rollbackNote] = [
+  "champion", "calibration", "terms", "versions", "reload", "token", "reload-send", "reload-state", "rollback", "rollback-note",
 ].map(id => document.getElementById(id));
 
 function select(tab) {
@@ -134,24 +134,40 @@ async function showModel() {
     showVersions(await registry);
     return;
   }
+  rollback.dataset.champion = info.answer.version;
   showChampion(info.answer, report.answer, null);
   showCalibration(report.answer.calibration, report.answer.labels.positive);
   showTerms(report.answer);
   const found = await registry;
   if (found.ok) showChampion(info.answer, report.answer, found.answer);
+  rollback.hidden = !found.ok || !found.answer.can_roll_back;
+  rollbackNote.hidden = !rollback.hidden;
   showVersions(found);
 }
 
-reload.addEventListener("submit", async event => {
-  event.preventDefault();
-  if (reloadSend.getAttribute("aria-disabled") === "true") return;
-  reloadSend.setAttribute("aria-disabled", "true");
-  reloadState.textContent = "";
-  const { ok, answer, detail } = await ask("admin/reload", {}, token.value);
+/** One order at a time: what it led to is said below the buttons. */
+async function order(button, meanwhile, path, content, outcome) {
+  if ([reloadSend, rollback].some(other => other.getAttribute("aria-disabled") === "true")) return;
+  button.setAttribute("aria-disabled", "true");
+  reloadState.textContent = meanwhile;
+  const { ok, answer, detail } = await ask(path, content, token.value);
   if (ok) await showModel();
-  reloadState.textContent = !ok ? detail
-    : answer.reloaded ? `Version ${answer.version} answers now.` : `Version ${answer.version} answers, as before.`;
-  reloadSend.setAttribute("aria-disabled", "false");
+  reloadState.textContent = ok ? outcome(answer) : detail;
+  button.setAttribute("aria-disabled", "false");
+}
+
+reload.addEventListener("submit", event => {
+  event.preventDefault();
+  order(reloadSend, "", "admin/reload", {}, answer =>
+    answer.reloaded ? `Version ${answer.version} answers now.` : `Version ${answer.version} answers, as before.`);
+});
+
+rollback.addEventListener("click", () => {
+  // The version that is on the screen: if another one is champion by now, nothing happens.
+  const shown = rollback.dataset.champion;
+  if (!confirm(`Version ${shown} is the champion. Go back to the one before it?`)) return;
+  order(rollback, "Going back …", "admin/rollback", { champion: shown }, answer =>
+    `Version ${answer.champion} is the champion again, and no longer ${answer.former}.`);
 });
 
 if (location.hash === "#model") select(document.getElementById("tab-model"));

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sentiment_core.errors import NotReadyError
+from sentiment_core.errors import ConflictError, NotReadyError
 from sentiment_train.registry.authority import Authority
 from sentiment_train.registry.decision import former_champions, step_back
 from sentiment_train.registry.mlflow_errors import PROVEN_BAD
@@ -22,7 +22,9 @@ class Rollback:
     passed_over: tuple[str, ...] = ()
 
 
-def roll_back(authority: Authority, load: Callable[[str], object]) -> Rollback:
+def roll_back(
+    authority: Authority, load: Callable[[str], object], only_from: str | None = None
+) -> Rollback:
     """Make the champion before this one the champion again; no alias but `previous` follows.
 
     Parameters
@@ -31,9 +33,13 @@ def roll_back(authority: Authority, load: Callable[[str], object]) -> Rollback:
         Of the registered model.
     load : callable
         Reads the model of a version and checks it.
+    only_from : str, optional
+        The version that is taken for the champion: whoever asks twice goes back once.
 
     Raises
     ------
+    ConflictError
+        If another version than `only_from` is the champion.
     NotReadyError
         If no earlier champion can serve.
     SentimentError
@@ -41,6 +47,11 @@ def roll_back(authority: Authority, load: Callable[[str], object]) -> Rollback:
     """
     with authority.hold("rollback") as held:
         former = held.state.champion
+        if only_from is not None and former != only_from:
+            raise ConflictError(
+                f"The champion of {authority.record.name} is version {former}, not {only_from}: "
+                "nothing was changed."
+            )
         bad: list[str] = []
         last_fault = ""
         earlier = former_champions(held.state)

@@ -238,16 +238,18 @@ class Registry:
             held.execute([SetAlias(CHALLENGER, version)])
         return None if former == version else former
 
-    def roll_back(self) -> Rollback:
+    def roll_back(self, only_from: str | None = None) -> Rollback:
         """Make the champion before this one the champion again; see `rollback.roll_back`.
 
         Raises
         ------
+        ConflictError
+            If another version than `only_from` is the champion.
         NotReadyError
             If no earlier champion can serve.
         """
         try:
-            return roll_back(self.authority, self.load)
+            return roll_back(self.authority, self.load, only_from)
         except NotFoundError as error:
             raise NotReadyError(f"{self.name} has no previous champion to roll back to.") from error
 

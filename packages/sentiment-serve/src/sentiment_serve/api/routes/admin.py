@@ -7,7 +7,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sentiment_serve.api.authentication import check_admin
 from sentiment_serve.api.problems import problem_responses
-from sentiment_serve.api.schemas import ReloadAnswer
+from sentiment_serve.api.schemas import ReloadAnswer, RollbackAnswer, RollbackRequest
 from sentiment_serve.api.state import KEY_STATE, AppState, state_of
 from sentiment_serve.model.watcher import LOOK, LOOK_AND_RETRY
 
@@ -41,6 +41,30 @@ async def reload_model(request: Request) -> ReloadAnswer:
     state = state_of(request)
     state.workers.tell_others(LOOK_AND_RETRY)
     return _answer(state, reloaded=await state.watcher.check(retry_refused=True))
+
+
+@router.post(
+    "/admin/rollback",
+    dependencies=[Depends(require_admin)],
+    responses=problem_responses(401, 403, 409, 503),
+)
+async def roll_back(request: Request, wanted: RollbackRequest) -> RollbackAnswer:
+    """Make the champion before this one the champion again, and let it serve in all workers.
+
+    Possible where the command line is installed beside the API (`can_roll_back` of
+    `/model-versions`).
+    """
+    state = state_of(request)
+    done = await state.rollback.run(wanted.champion)
+    state.workers.tell_others(LOOK)
+    await state.watcher.check()
+    champion = state.holder.champion
+    return RollbackAnswer(
+        former=done.former,
+        champion=done.champion,
+        passed_over=done.passed_over,
+        version=champion.version if champion else None,
+    )
 
 
 @router.post("/webhooks/mlflow", responses=problem_responses(401, 404, 409, 413))

@@ -49,7 +49,9 @@ async def model_versions(request: Request) -> VersionsAnswer:
     state = state_of(request)
     versions = await state.history.versions()
     return VersionsAnswer(
-        model_name=state.settings.registered_model, versions=list(map(_answer, versions))
+        model_name=state.settings.registered_model,
+        versions=list(map(_answer, versions)),
+        can_roll_back=state.rollback.is_possible,
     )
 
 
