@@ -299,7 +299,7 @@ def base_images(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Run a benchmark: nox -s bench -- scorer."""
+    """Run a benchmark: ./sentiment nox -s bench -- scorer."""
     sync_workspace(session)
     name = session.posargs[0] if session.posargs else "scorer"
     run(session, "python", "-m", f"bench.{name}", *session.posargs[1:])

@@ -5,7 +5,7 @@ each core, scikit-learn's Pipeline.predict_proba on the texts in memory, and `ml
 on a part of the file. All but scikit-learn's are timed from start to end, imports included. The
 memory is that of all processes of the command together (their unique pages, twice a second).
 
-Run: nox -s bench -- batch [rows, default 100000]
+Run: ./sentiment nox -s bench -- batch [rows, default 100000]
 """
 
 import os

@@ -2,7 +2,7 @@
 
 One uvicorn worker; the short texts come from this process, the batches from another one.
 
-Run: nox -s bench -- batch_neighbours [seconds for each figure, default 10]
+Run: ./sentiment nox -s bench -- batch_neighbours [seconds for each figure, default 10]
 """
 
 import multiprocessing

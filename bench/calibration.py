@@ -3,7 +3,7 @@
 The expected calibration error on reviews that no model has seen, in 15 bins, and what the
 calibration costs the fit.
 
-Run: nox -s bench -- calibration [models of each size, default 3]
+Run: ./sentiment nox -s bench -- calibration [models of each size, default 3]
 """
 
 import random

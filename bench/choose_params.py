@@ -3,7 +3,7 @@
 Prints the accuracy and log loss of each choice. The rule: of the choices within one standard error
 of the best accuracy, take those with the smallest vocabulary, and of these the lowest log loss.
 
-Run: nox -s bench -- choose_params
+Run: ./sentiment nox -s bench -- choose_params
 """
 
 from itertools import product

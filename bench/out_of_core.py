@@ -5,7 +5,7 @@ whole `sentiment-cli train` of many reviews, resampled with one word in ten left
 this machine: its time, and the memory of all of its processes together. The limit is told to the
 workers (`ulimit -m`), which write to the disk what is more.
 
-Run: nox -s bench -- out_of_core [reviews, default 100000] [megabytes, default 4000]
+Run: ./sentiment nox -s bench -- out_of_core [reviews, default 100000] [megabytes, default 4000]
 """
 
 import csv

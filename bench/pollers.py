@@ -6,7 +6,7 @@ says how many replicas that is at the default interval. Compared are an MLflow s
 with one process and with four, and a file server with the exported pointer (`MODEL_SOURCE`), which
 is what a bucket or a web server does.
 
-Run: nox -s bench -- pollers [seconds for each figure, default 5]
+Run: ./sentiment nox -s bench -- pollers [seconds for each figure, default 5]
 """
 
 import json

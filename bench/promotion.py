@@ -5,7 +5,7 @@ in pairs on 400 held-out reviews that neither has seen. Which one is truly bette
 all the other unseen reviews. Each rule asks for a better accuracy and, but for the first, for a
 p-value of at most ``promotion.alpha``.
 
-Run: nox -s bench -- promotion [models of each size, default 4]
+Run: ./sentiment nox -s bench -- promotion [models of each size, default 4]
 """
 
 import random

@@ -1,6 +1,6 @@
 """Compares the portable scorer with scikit-learn's Pipeline.predict_proba, in one run.
 
-Run: nox -s bench -- scorer [training reviews, default 2000]
+Run: ./sentiment nox -s bench -- scorer [training reviews, default 2000]
 """
 
 import sys

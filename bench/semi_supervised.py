@@ -3,7 +3,7 @@
 Each row is a model of so many labelled reviews; in every second one, all other reviews of the
 package but 4,000 are learned from without their labels.
 
-Run: nox -s bench -- semi_supervised [labels, default 2000] [seeds, default 3] [parameter file]
+Run: ./sentiment nox -s bench -- semi_supervised [labels, default 2000] [seeds, default 3] [file]
 """
 
 import resource

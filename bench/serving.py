@@ -3,7 +3,7 @@
 One uvicorn worker each; the load comes from this process. Real reviews are those of the data
 package that the model was not trained on.
 
-Run: nox -s bench -- serving [seconds for each figure, default 5]
+Run: ./sentiment nox -s bench -- serving [seconds for each figure, default 5]
 """
 
 import os

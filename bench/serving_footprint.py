@@ -3,7 +3,7 @@
 Installs sentiment-serve alone into an environment of its own, and starts it as a user would: from
 its cache, and with an empty cache from a registry server (MLflow of this environment).
 
-Run: nox -s bench -- serving_footprint
+Run: ./sentiment nox -s bench -- serving_footprint
 """
 
 import os

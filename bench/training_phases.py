@@ -1,6 +1,6 @@
 """Shows where the time of ``sentiment-cli train --champion`` goes, and its peak memory.
 
-Run: nox -s bench -- training_phases [samples, default data.samples]
+Run: ./sentiment nox -s bench -- training_phases [samples, default data.samples]
 """
 
 import resource

@@ -1,4 +1,4 @@
-"""Makes a release of one package, locally: ``nox -s release -- sentiment-serve minor``.
+"""Makes a release of one package, locally: ``./sentiment nox -s release -- sentiment-serve minor``.
 
 Raises the version, writes the changelog from the commits, moves the pins of the siblings, locks,
 commits and tags. Nothing is pushed: ``git push --follow-tags`` does that, and releases.
@@ -42,7 +42,7 @@ def release(workspace: Workspace, package: str, part: str) -> str:
 
 def main() -> None:
     workspace = Workspace(Path.cwd())
-    parser = argparse.ArgumentParser(prog="nox -s release --", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./sentiment nox -s release --", description=__doc__)
     parser.add_argument("package", choices=[*workspace.packages, WHOLE_SET])
     parser.add_argument("part", help="major, minor, patch, or a version")
     arguments = parser.parse_args()

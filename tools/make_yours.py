@@ -1,4 +1,4 @@
-"""Gives the project your names: ``nox -s make_yours -- --owner acme --model-name movie-mood``.
+"""Gives the project your names: ``./sentiment nox -s make_yours -- --owner acme``.
 
 Changes the owner of the images and links, the team that reviews, and the registered model's name,
 everywhere at once. The present names are read from the files that define them, so it can be run
@@ -146,7 +146,7 @@ def _find(root: Path, path: Path, pattern: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="nox -s make_yours --", description=__doc__,
+        prog="./sentiment nox -s make_yours --", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--owner", help="GitHub user or organisation: of images, links and badges")

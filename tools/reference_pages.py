@@ -121,8 +121,9 @@ def settings() -> Iterator[str]:
 
 
 def _variables(cls: type[BaseSettings]) -> Iterator[tuple[str, str, str]]:
+    prefix = cls.model_config.get("env_prefix", "")
     for name, field in cls.model_fields.items():
-        alias = field.validation_alias or field.alias or name
+        alias = field.validation_alias or field.alias or f"{prefix}{name}"
         variable = alias if isinstance(alias, str) else str(getattr(alias, "choices", [name])[0])
         default = "required" if field.is_required() else _default(field.get_default())
         yield f"`{variable.upper()}`", field.description or "", default
@@ -224,16 +225,20 @@ def _type(value: dict[str, Any]) -> str:
 
 def metrics() -> Iterator[str]:
     """Every metric, as the registry of a worker knows it."""
+    from prometheus_client.parser import text_string_to_metric_families
+
     from sentiment_serve.metrics import ServeMetrics
     from sentiment_serve.model.holder import ModelHolder
 
-    registry = ServeMetrics(ModelHolder()).registry
+    served = ServeMetrics(ModelHolder())
+    served.prediction_log.spool.count = lambda: 0
+    families = text_string_to_metric_families(served.render().decode())
     yield "# Metrics\n"
     yield "What `/metrics` of the API shows, for Prometheus.\n"
     yield from _table(("Metric", "", "Kind"), (
         (f"`{family.name}{'_total' if family.type == 'counter' else ''}`",
          family.documentation, family.type)
-        for family in sorted(registry.collect(), key=lambda family: family.name)
+        for family in sorted(families, key=lambda family: family.name)
     ))  # fmt: skip
 
 

@@ -183,7 +183,7 @@ def test_workers_agree_and_count_together(start_api, publisher, tmp_path):
         for _ in range(10):
             with httpx.Client(base_url=api.url) as client:
                 request_id = client.post("/predict", json={"text": "x"}).headers["x-request-id"]
-            body = {"request_id": request_id, "label": "positive"}
+            body = {"request_id": request_id, "sentiment": "positive"}
             with httpx.Client(base_url=api.url) as client:
                 client.post("/feedback", json=body).raise_for_status()
         assert api.metric("sentiment_feedback_total") == 10

@@ -121,7 +121,7 @@ def test_a_disk_that_fills_up_under_workers_changes_nothing(start, exported, dis
         counted = api.metric("sentiment_predictions_total")
         for _ in range(20):
             answer = api.predict()
-            body = {"request_id": answer.headers["x-request-id"], "label": "positive"}
+            body = {"request_id": answer.headers["x-request-id"], "sentiment": "positive"}
             api.client.post("/feedback", json=body).raise_for_status()
         assert api.metric("sentiment_predictions_total") == counted + 20
         assert api.metric("sentiment_feedback_total") == 20

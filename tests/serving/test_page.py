@@ -389,7 +389,7 @@ def test_feedback_that_is_refused_shows_why(page, api):
     with page.expect_response("**/explain") as response:
         label(page, REVIEW)
     request_id = response.value.headers["x-request-id"]
-    api.post("/feedback", json={"request_id": request_id, "label": "positive"})
+    api.post("/feedback", json={"request_id": request_id, "sentiment": "positive"})
     page.get_by_role("button", name="No, that is wrong").click()
     expect(page.locator("#feedback-state")).to_contain_text("Not counted: The label of this")
     assert refusals(page)

@@ -59,7 +59,7 @@ def test_a_training_leaves_everything_where_it_belongs(stack, store, model_name)
     names = ("MODEL_CARD.md", "manifest.json", "scorer.bin")
     assert set(exported) >= {f"{model_name}/1/{name}" for name in names}
     body = store.get_object(Bucket="models", Key=f"{model_name}/champion.json")["Body"].read()
-    assert ChampionPointer.from_json(body).scorer_sha256 == result["model_digest"]
+    assert ChampionPointer.from_json(body).scorer_sha256 == result["scorer_digest"]
     doctor = stack.cli("doctor", "--json", MODEL_NAME=model_name)
     assert {check["status"] for check in doctor} <= {"ok", "note"}
 

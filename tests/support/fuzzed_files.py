@@ -237,11 +237,11 @@ class RequestBodies:
         ("/predict", {"text": "a good film"}),
         ("/predict/batch", {"texts": ["a good film", "bad"]}),
         ("/explain", {"text": "not good"}),
-        ("/feedback", {"request_id": "known", "label": "positive"}),
+        ("/feedback", {"request_id": "known", "sentiment": "positive"}),
         ("/webhooks/mlflow", {"entity": "model_version_alias", "data": {"alias": "champion"}}),
     ]
     headers: ClassVar = {
-        b"content-type": b"application/json", b"x-request-id": b"known", b"x-request-key": b"u",
+        b"content-type": b"application/json", b"x-request-id": b"known", b"x-sticky-key": b"u",
         b"x-mlflow-signature": b"v1,abc", b"x-mlflow-timestamp": b"1", b"origin": b"http://x",
     }  # fmt: skip
 

@@ -233,7 +233,7 @@ def trained_model(stack):
     result = stack.cli("train", "--data-path", "reviews.csv", "--json", MODEL_NAME="trained-once")
     client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])
     source = client.get_model_version("trained-once", result["model_version"]).source
-    return LoggedModel(result["run_id"], source, result["model_digest"])
+    return LoggedModel(result["run_id"], source, result["scorer_digest"])
 
 
 @pytest.fixture

@@ -284,6 +284,8 @@ def record_arguments(machine):
         (["test", "--list"], ["--only-group", "nox", "nox", "--list"]),
         (["test", "lint", "tests(core)", "--", "-k", "x"],
          ["--only-group", "nox", "nox", "-s", "lint", "tests(core)", "--", "-k", "x"]),
+        (["nox", "-s", "bench", "--", "scorer"],
+         ["--only-group", "nox", "nox", "-s", "bench", "--", "scorer"]),
         (["run", "python", "-V"], ["python", "-V"]),
     ],
 )  # fmt: skip

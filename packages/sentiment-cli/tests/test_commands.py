@@ -91,7 +91,7 @@ def test_a_teams_own_table_is_trained_on_and_judged(cli, tmp_path):
     (answer,) = cli("predict", "Wonderful, a great film", "--json")
     assert (answer["sentiment"], answer["label"]) == ("positive", "praise")
     judged = cli(
-        "evaluate", "--data-path", "mine.parquet", *options, "--report", "report.html"
+        "evaluate", "--data-path", "mine.parquet", *options, "--output-report", "report.html"
     ).stdout
     assert re.search(r"on 360 reviews \(\d+ praise\)", judged)
     assert re.search(r"of them praise;", Path("report.html").read_text())
@@ -231,8 +231,8 @@ def test_a_report_and_suspects_are_written_and_the_run_keeps_the_report(cli):
         "- name: praise\n  expects: more positive\n  pairs: [[A film., A great film.]]\n"
     )
     result = cli(
-        "evaluate", "--data-path", "data/imdb_sample_200.csv", "--report", "out/report.html",
-        "--behaviour", "checks.yaml", "--suspects", "suspects.csv",
+        "evaluate", "--data-path", "data/imdb_sample_200.csv", "--output-report", "out/report.html",
+        "--behaviour", "checks.yaml", "--output-suspects", "suspects.csv",
     )  # fmt: skip
     assert "1 of 1" in result.stdout
     assert "Wrote out/report.html" in result.stderr

@@ -163,7 +163,7 @@ STUB = """#!/bin/sh
 echo "$MLFLOW_TRACKING_URI|$SENTIMENT_HOME|$*" >> {log}
 [ "$6" = train ] || exit 0
 [ -f params.yaml ] && [ -f "$8" ] || {{ echo 'no file' >&2; exit 1; }}
-echo '{{"model_digest": "{digest}"}}'
+echo '{{"scorer_digest": "{digest}"}}'
 """
 
 

@@ -17,7 +17,7 @@ BODIES = {
     "/predict": {"text": "good"},
     "/predict/batch": {"texts": ["good"]},
     "/explain": {"text": "good"},
-    "/feedback": {"request_id": "1", "label": "positive"},
+    "/feedback": {"request_id": "1", "sentiment": "positive"},
 }
 TENSOR = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["good"]}]}
 MODEL = "/v2/models/sentiment-classifier"
@@ -88,7 +88,7 @@ async def test_every_documented_route_is_open_on_purpose_or_asks(start, path):
         "/model-report",
         "/model-versions",
     }
-    signed = {"/admin/reload", "/webhooks/mlflow"}
+    signed = {"/admin/reload", "/admin/rollback", "/webhooks/mlflow"}
     assert {path for path in paths if path.startswith("/v2")} - set(INFERENCE_ROUTES) == {
         "/v2", "/v2/health/live", "/v2/health/ready", *(
             f"/v2/models/{{name}}{version}{ready}"

@@ -251,7 +251,7 @@ class TestThroughTheApi:
         async with start() as running:
             answer = await running.predict()
             assert answer.json()["model_version"] == "1"
-            body = {"request_id": answer.headers["x-request-id"], "label": "positive"}
+            body = {"request_id": answer.headers["x-request-id"], "sentiment": "positive"}
             assert (await running.client.post("/feedback", json=body)).status_code == 200
 
     async def test_a_home_that_is_a_file_hinders_nothing(self, start, registry, tmp_path):
@@ -260,7 +260,7 @@ class TestThroughTheApi:
         async with start() as running:
             answer = await running.predict()
             assert answer.status_code == 200
-            body = {"request_id": answer.headers["x-request-id"], "label": "positive"}
+            body = {"request_id": answer.headers["x-request-id"], "sentiment": "positive"}
             statuses = [
                 (await running.client.post("/feedback", json=body)).status_code for _ in range(2)
             ]

@@ -33,13 +33,13 @@ async def test_a_split_answers_its_share_and_says_so(start, rivals):
     async with start(challenger_mode="split", challenger_percent=30) as running:
         versions = []
         for number in range(600):
-            answer = await running.predict(**{"X-Request-Key": f"user-{number}"})
+            answer = await running.predict(**{"X-Sticky-Key": f"user-{number}"})
             expected = "champion" if answer.json()["model_version"] == "1" else "challenger"
             assert answer.headers["x-model-alias"] == expected
             versions.append(answer.json()["model_version"])
         assert 120 < versions.count("2") < 240
         again = [
-            (await running.predict(**{"X-Request-Key": f"user-{number}"})).json()["model_version"]
+            (await running.predict(**{"X-Sticky-Key": f"user-{number}"})).json()["model_version"]
             for number in range(100)
         ]
         assert again == versions[:100]

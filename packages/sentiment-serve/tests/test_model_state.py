@@ -220,7 +220,9 @@ class TestThroughTheApi:
             await running.state.watcher.check()
             assert (await running.predict()).json()["model_version"] == "3"
             code = getattr(error, "code", "error")
-            assert await running.metric(f'sentiment_reload_failures_total{{reason="{code}"') >= 2
+            assert (
+                await running.metric(f'sentiment_alias_check_failures_total{{reason="{code}"') >= 2
+            )
             registry.failures = {}
             await running.state.watcher.check()
             assert await self.degraded(running) == []

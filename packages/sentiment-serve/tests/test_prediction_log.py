@@ -145,7 +145,7 @@ async def test_a_true_label_is_recorded_beside_its_prediction_once(start, regist
     async with start(prediction_log="file") as running:
         await running.predict("good", **{"X-Request-ID": "r1"})
         for label in ("negative", "negative", "positive"):
-            body = {"request_id": "r1", "label": label}
+            body = {"request_id": "r1", "sentiment": label}
             answer = await running.client.post("/feedback", json=body)
         assert answer.status_code == 409
     prediction, feedback = lines(tmp_path / "home" / "log")

@@ -56,7 +56,7 @@ async def test_each_class_leaves_as_a_problem_with_its_code(cls):
         ("POST", "/predict/batch", {"texts": [" ", 1]}, "invalid-input"),
         ("POST", "/predict", {"text": "a" * 30_000}, "invalid-input"),
         ("POST", "/predict", {"text": "good"}, "not-ready"),
-        ("POST", "/feedback", {"request_id": "x", "label": "positive"}, "not-found"),
+        ("POST", "/feedback", {"request_id": "x", "sentiment": "positive"}, "not-found"),
         ("GET", "/nowhere", None, "not-found"),
         ("GET", "/predict", None, "method-not-allowed"),
     ],

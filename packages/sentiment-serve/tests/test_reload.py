@@ -45,7 +45,7 @@ async def test_a_bad_version_is_refused_once_and_the_old_one_answers(start, regi
         (problem,) = (await running.client.get("/model-info")).json()["degraded"]
         assert problem.startswith("Version 2 (@champion) was refused: ")
         assert (await running.client.get("/health")).status_code == 200
-        failures = 'sentiment_reload_failures_total{reason="bad_version"}'
+        failures = 'sentiment_alias_check_failures_total{reason="bad-version"}'
         assert await running.metric(failures) == 1
 
         registry.add("3", make_scorer(3.0))

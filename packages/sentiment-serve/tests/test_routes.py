@@ -198,8 +198,8 @@ async def test_model_info_tells_what_answers(start, registry):
         ("/predict/batch", {"texts": ["a"] * 4}, 422, "texts has 4 entries; 3 are allowed."),
         ("/predict/batch", {"texts": ["a", "b" * 101]}, 422, "texts.1 has 101 characters"),
         ("/explain", {"text": "a" * 101}, 422, "text has 101 characters"),
-        ("/feedback", {"request_id": "x", "label": "meh"}, 422, "label: Input should be"),
-        ("/feedback", {"request_id": "x", "label": "positive"}, 404, "No recent prediction"),
+        ("/feedback", {"request_id": "x", "sentiment": "meh"}, 422, "sentiment: Input should be"),
+        ("/feedback", {"request_id": "x", "sentiment": "positive"}, 404, "No recent prediction"),
         ("/nowhere", {}, 404, "Not Found"),
     ],
 )
@@ -254,11 +254,11 @@ async def test_feedback_counts_once_and_by_version(start, registry):
     async with start() as running:
         ids = [(await running.predict("good")).headers["x-request-id"] for _ in range(3)]
         for request_id, label in zip(ids, ["positive", "positive", "negative"], strict=True):
-            body = {"request_id": request_id, "label": label}
+            body = {"request_id": request_id, "sentiment": label}
             answer = await running.client.post("/feedback", json=body)
             assert answer.json() == {"correct": label == "positive", "model_version": "5"}
         explained = await running.client.post("/explain", json={"text": "bad"})
-        body = {"request_id": explained.headers["x-request-id"], "label": "positive"}
+        body = {"request_id": explained.headers["x-request-id"], "sentiment": "positive"}
         answer = await running.client.post("/feedback", json=body)
         assert answer.json() == {"correct": False, "model_version": "5"}
         again = await running.client.post("/feedback", json=body)

@@ -119,7 +119,7 @@ async def test_metrics_feedback_and_split_traffic_know_its_requests(start, regis
         await running.state.watcher.check()
         versions = set()
         for key in map(str, range(20)):
-            short, usual = await both(running, b'{"text": "good"}', **{"X-Request-Key": key})
+            short, usual = await both(running, b'{"text": "good"}', **{"X-Sticky-Key": key})
             assert short == usual
             assert short[0] == 200
             versions.add(json.loads(short[1])["model_version"])
@@ -127,5 +127,5 @@ async def test_metrics_feedback_and_split_traffic_know_its_requests(start, regis
         assert len(taken) == 20
         requests = 'sentiment_requests_total{method="POST",route="/predict",status="200"}'
         assert await running.metric(requests) == 40
-        feedback = {"request_id": "same", "label": "positive"}
+        feedback = {"request_id": "same", "sentiment": "positive"}
         assert (await running.client.post("/feedback", json=feedback)).status_code == 200

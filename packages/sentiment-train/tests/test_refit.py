@@ -56,7 +56,7 @@ def test_what_serves_has_seen_every_row_and_the_figures_are_those_of_one_that_ha
         judged, training_rows = read_judged(folder, served.scorer)
         every_row = read_training_rows(folder)
         card = (folder / "MODEL_CARD.md").read_text()
-    assert served.scorer.digest == result.model_digest != judged.digest
+    assert served.scorer.digest == result.scorer_digest != judged.digest
     assert (len(training_rows), len(every_row)) == (480, 600)
     assert set(training_rows) < set(every_row)
     assert served.metrics == result.metrics == registry_metrics(registry)
@@ -74,7 +74,7 @@ def test_without_refit_the_judged_model_serves(train, registry):
         judged, rows = read_judged(folder, served)
         assert not (folder / JUDGED_FILE).exists()
         assert "has not seen the held-out rows" in (folder / "MODEL_CARD.md").read_text()
-    assert served.digest == judged.digest == result.model_digest
+    assert served.digest == judged.digest == result.scorer_digest
     assert len(rows) == 480
 
 
@@ -160,7 +160,7 @@ def test_a_refitted_model_that_knows_less_does_not_serve(
     with registry.package("1") as folder:
         served = load_package(folder)
         assert not (folder / JUDGED_FILE).exists()
-    assert served.scorer.digest == result.model_digest
+    assert served.scorer.digest == result.scorer_digest
     assert result.metrics["accuracy"] > 0.7
 
 

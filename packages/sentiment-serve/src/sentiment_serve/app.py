@@ -95,7 +95,7 @@ def create_app(settings: ServeSettings, stores: StoreSettings) -> FastAPI:
                 "Authorization",
                 "Content-Type",
                 "X-Request-ID",
-                predict.REQUEST_KEY_HEADER,
+                predict.STICKY_KEY_HEADER,
             ],
             expose_headers=["X-Request-ID"],
         )

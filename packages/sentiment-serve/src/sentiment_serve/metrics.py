@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -124,7 +123,6 @@ class ServeMetrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         reserve_metric_files()
         registry = self.registry = CollectorRegistry()
-        self._holder = holder
         self.requests = Counter(
             "sentiment_requests", "Requests answered.", ["method", "route", "status"],
             registry=registry,
@@ -138,7 +136,7 @@ class ServeMetrics:
             registry=registry,
         )  # fmt: skip
         self.latency = Histogram(
-            "sentiment_request_seconds", "Time to answer a request.", ["route"],
+            "sentiment_request_duration_seconds", "Time to answer a request.", ["route"],
             buckets=_LATENCY_BUCKETS, registry=registry,
         )  # fmt: skip
         self.predictions = Counter(
@@ -161,8 +159,8 @@ class ServeMetrics:
             "sentiment_reload_attempts", "Versions that were fetched and checked.",
             registry=registry,
         )  # fmt: skip
-        self.reload_failures = Counter(
-            "sentiment_reload_failures", "Checks of an alias that failed.", ["reason"],
+        self.alias_check_failures = Counter(
+            "sentiment_alias_check_failures", "Checks of an alias that failed.", ["reason"],
             registry=registry,
         )  # fmt: skip
         self.last_check = Gauge(
@@ -178,7 +176,7 @@ class ServeMetrics:
             registry=registry,
         )  # fmt: skip
         self.shadow = Counter(
-            "sentiment_shadow_predictions", "Requests also scored by the challenger.",
+            "sentiment_shadow_predictions", "Texts also scored by the challenger.",
             ["champion", "challenger", "agree"], registry=registry,
         )  # fmt: skip
         self.dropped = Counter(
@@ -200,9 +198,9 @@ class ServeMetrics:
             case Dropped(model):
                 self._show(model, 0)
             case Refused():
-                self.reload_failures.labels("bad_version").inc()
+                self.alias_check_failures.labels("bad-version").inc()
             case Unreachable(_, outage):
-                self.reload_failures.labels(outage.code).inc()
+                self.alias_check_failures.labels(outage.code).inc()
             case Answered(alias, at, is_set):
                 self.last_check.set(at.timestamp())
                 self.alias_is_set.labels(alias).set(is_set)
@@ -233,7 +231,6 @@ class ServeMetrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         extra = CollectorRegistry()
-        extra.register(_Staleness(self._holder))
         extra.register(self.prediction_log.spool)
         return generate_latest(registry) + generate_latest(extra)
 
@@ -254,17 +251,3 @@ def _forget_dead_workers(folder: Path) -> None:
             mark_process_dead(pid)  # type: ignore[no-untyped-call]
         except PermissionError:
             pass  # it lives, as somebody else
-
-
-class _Staleness(Collector):
-    def __init__(self, holder: ModelHolder) -> None:
-        self._holder = holder
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        since = self._holder.last_success
-        if since:
-            yield GaugeMetricFamily(
-                "sentiment_registry_seconds_since_last_success",
-                "Seconds since the registry last answered this worker.",
-                value=(datetime.now(UTC) - since).total_seconds(),
-            )

@@ -47,7 +47,7 @@ class TrainingResult:
     ----------
     metrics : dict
         On the held-out rows, of a model that has not seen them.
-    model_digest : str
+    scorer_digest : str
         Of what serves.
     challenger : bool
         Whether it marked its version so.
@@ -57,7 +57,7 @@ class TrainingResult:
 
     run_id: str
     metrics: dict[MetricName, float]
-    model_digest: str
+    scorer_digest: str
     model_version: str | None
     decision: Decision | None
     challenger: bool = False

@@ -18,8 +18,8 @@ app = typer.Typer(no_args_is_help=True)
 
 _DEFAULT_FOLDER: Final = Path()
 
-NewBackup = Annotated[Path, typer.Argument(help="New folder.", metavar="NAME")]
-ExistingBackup = Annotated[Path, typer.Argument(help="Folder of a backup.", metavar="NAME")]
+NewBackup = Annotated[Path, typer.Argument(help="New folder.", metavar="FOLDER")]
+ExistingBackup = Annotated[Path, typer.Argument(help="Folder of a backup.", metavar="FOLDER")]
 
 
 @app.callback()

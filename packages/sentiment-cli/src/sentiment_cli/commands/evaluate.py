@@ -59,11 +59,11 @@ def evaluate(
         Path | None,
         typer.Option(help="File of behavioural checks. (default: behaviour.yaml, if it is there)"),
     ] = None,
-    report: Annotated[
+    output_report: Annotated[
         Path | None,
         typer.Option(help="Also write a page with figures, here and to the version's run."),
     ] = None,
-    suspects: Annotated[
+    output_suspects: Annotated[
         Path | None,
         typer.Option(
             help="Also write reviews whose label is probably wrong to this CSV file: those that "
@@ -94,7 +94,7 @@ def evaluate(
 
     sentiment-cli evaluate --data-path mine.csv --model challenger --against champion --unseen
 
-    sentiment-cli evaluate --data-path mine.csv --by shop --report report.html
+    sentiment-cli evaluate --data-path mine.csv --by shop --output-report report.html
     """
     import numpy as np
 
@@ -143,14 +143,14 @@ def evaluate(
         print_json(_as_json(result))
     else:
         _print(result, registry.name, scorer.labels or OWN_NAMES)
-    if report:
+    if output_report:
         from sentiment_train.model.report import render_report
 
-        _write(report, render_report(registry.name, result, scorer, texts, labels))
-        registry.log_report(versions[0], report)
-    if suspects:
+        _write(output_report, render_report(registry.name, result, scorer, texts, labels))
+        registry.log_report(versions[0], output_report)
+    if output_suspects:
         with progress("Looking for wrong labels"):
-            _write(suspects, _find_suspects(frame, params_path))
+            _write(output_suspects, _find_suspects(frame, params_path))
 
 
 def _load_checks(path: Path | None) -> "list[BehaviourCheck]":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment_cli.options import JsonOption
+from sentiment_cli.options import JsonOption, ModelNameOption
 from sentiment_cli.output import print_json
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def predict(
         bool, typer.Option("--explain", help="Colour the words by what they contribute.")
     ] = False,
     model: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    model_name: ModelNameOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Label reviews with the champion (or another version).
@@ -67,7 +68,7 @@ def predict(
         texts = [STANDARD_INPUT]
     reviews = read_reviews(texts or [], file or [])
     with progress("Fetching the model"):
-        found = load_model(None, model)
+        found = load_model(model_name, model)
     scorer, names = found.scorer, found.scorer.labels or OWN_NAMES
     predictions = predict_batch(scorer, reviews)
     if as_json:

@@ -175,10 +175,10 @@ def _duration(seconds: float) -> str:
 def _summary(result: "Progress") -> dict[str, object]:
     return {
         "model_version": result.task.model_version,
-        "rows": result.n_rows,
-        "refused": result.n_refused,
-        "positive": result.n_positive,
-        "low_information": result.n_low_information,
+        "n_rows": result.n_rows,
+        "n_refused": result.n_refused,
+        "n_positive": result.n_positive,
+        "n_low_information": result.n_low_information,
     }
 
 

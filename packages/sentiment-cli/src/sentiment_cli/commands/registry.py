@@ -1,7 +1,7 @@
 """Commands on registered versions: list, show, compare, move aliases, roll back."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,7 +53,7 @@ def list_versions(model_name: ModelNameOption = None, as_json: JsonOption = Fals
         [
             info.version,
             ", ".join(f"@{alias}" for alias in info.aliases),
-            _when(info.created),
+            _when(info.created_at),
             info.tags.get("promotion.verdict", ""),
             info.run_id,
         ]
@@ -92,7 +92,7 @@ def _details(registry: "Registry", info: "VersionInfo") -> dict[str, Any]:
         "model_name": registry.name,
         "version": info.version,
         "aliases": info.aliases,
-        "created": _when(info.created),
+        "created_at": info.created_at.isoformat(timespec="seconds"),
         "run_id": info.run_id,
         "metrics": run.metrics,
         "params": run.params,
@@ -153,7 +153,7 @@ def set_alias(
     registry.set_alias(alias, number)
     _keep_exported(registry, store)
     if as_json:
-        print_json({"name": registry.name, "alias": alias, "version": number})
+        print_json({"model_name": registry.name, "alias": alias, "version": number})
     else:
         typer.echo(f"{registry.name}@{alias} is version {number} now")
 
@@ -167,7 +167,7 @@ def delete_alias(
     registry.delete_alias(alias)
     _keep_exported(registry, store)
     if as_json:
-        print_json({"name": registry.name, "alias": alias, "deleted": True})
+        print_json({"model_name": registry.name, "alias": alias, "deleted": True})
     else:
         typer.echo(f"{registry.name}@{alias} is gone")
 
@@ -194,7 +194,7 @@ def rollback(
     done = registry.roll_back(only_from)
     _keep_exported(registry, store)
     if as_json:
-        print_json({"name": registry.name, **asdict(done)})
+        print_json({"model_name": registry.name, **asdict(done)})
         return
     was = f"it was {done.former}" if done.former else "there was none"
     left = {0: "no earlier champion is left", 1: "1 earlier champion is left"}
@@ -234,7 +234,7 @@ def export_champion(
             "`sentiment-cli train --champion`."
         )
     if as_json:
-        print_json({"name": registry.name, "version": version, "target": target})
+        print_json({"model_name": registry.name, "version": version, "target": target})
     else:
         typer.echo(f"{registry.name} version {version} is exported to {target}")
 
@@ -253,5 +253,5 @@ def _keep_exported(registry: "Registry", store: "ObjectStore | None") -> None:
         keep_exported(registry, store)
 
 
-def _when(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

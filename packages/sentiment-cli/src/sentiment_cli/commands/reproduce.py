@@ -17,7 +17,7 @@ def reproduce(
     verify: Annotated[
         bool, typer.Option("--verify", help="Train it again in a temporary clone, and compare.")
     ] = False,
-    write_params: Annotated[
+    output_params: Annotated[
         Path | None, typer.Option(help="Write the version's parameters to this file.")
     ] = None,
     model_name: ModelNameOption = None,
@@ -31,8 +31,8 @@ def reproduce(
     registry = open_registry(model_name)
     store = read_settings(StoreSettings)
     recipe = reproduction.find_recipe(registry, registry.resolve(model), Path.cwd(), store)
-    if write_params:
-        write_params.write_text(reproduction.params_as_yaml(recipe), encoding="utf-8")
+    if output_params:
+        output_params.write_text(reproduction.params_as_yaml(recipe), encoding="utf-8")
     verification = None
     if verify:
         with progress("Reproducing") as show_step:
@@ -48,6 +48,6 @@ def reproduce(
             typer.echo("The commit is not all: there were uncommitted changes.", err=True)
         if verification:
             same = "identical" if verification.identical else "NOT identical"
-            typer.echo(f"{same}: {verification.actual_digest} (was {recipe.model_digest})")
+            typer.echo(f"{same}: {verification.actual_digest} (was {recipe.scorer_digest})")
     if verification and not verification.identical:
         raise typer.Exit(ExitCode.ERROR)

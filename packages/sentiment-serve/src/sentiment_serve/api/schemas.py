@@ -54,7 +54,7 @@ class FeedbackRequest(_Request):
     """The true label of an answered request."""
 
     request_id: str = Field(min_length=1, max_length=80, examples=["review-42"])
-    label: Sentiment
+    sentiment: Sentiment = Field(description="The true one, as `/predict` spells it.")
 
 
 class Prediction(_Answer):

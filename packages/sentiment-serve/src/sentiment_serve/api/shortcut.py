@@ -15,7 +15,7 @@ from sentiment_core.errors import SentimentError
 from sentiment_serve.api.routes.predict import (
     ALIAS_HEADER,
     PREDICT_PATH,
-    REQUEST_KEY_HEADER,
+    STICKY_KEY_HEADER,
     content_of,
     encoded,
     router,
@@ -24,7 +24,7 @@ from sentiment_serve.api.schemas import PredictRequest
 from sentiment_serve.prediction.service import PredictionService
 
 _JSON: Final = b"application/json"
-_KEY: Final = REQUEST_KEY_HEADER.encode()
+_KEY: Final = STICKY_KEY_HEADER.encode()
 _ALIAS: Final = ALIAS_HEADER.lower().encode()
 
 # The validator itself: the method of the class costs another microsecond.

@@ -159,7 +159,7 @@ for (const thumb of thumbs) {
     const other = sentiment === "positive" ? "negative" : "positive";
     const label = thumb.dataset.right === "true" ? sentiment : other;
     showFeedback(false, "", thumb);
-    const { status, ok, detail } = await ask("feedback", { request_id: requestId, label });
+    const { status, ok, detail } = await ask("feedback", { request_id: requestId, sentiment: label });
     if (answered?.requestId !== requestId) return;
     if (ok) showFeedback(false, "Thank you, it is counted.", thumb);
     // Only where nothing was answered can a second try help.

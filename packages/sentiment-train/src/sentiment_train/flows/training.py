@@ -100,7 +100,7 @@ def train_sentiment_model(
     return TrainingResult(
         run_id=logged.run_id,
         metrics=judged.evaluation.metrics(),
-        model_digest=scorer.digest,
+        scorer_digest=scorer.digest,
         unlabelled=str(trial) if trial else None,
         model_version=version,
         decision=decision,

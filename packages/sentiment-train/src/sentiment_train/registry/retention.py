@@ -43,9 +43,9 @@ class RetentionTerms:
     versions: int
     days: float
 
-    def cutoff(self, now: datetime) -> float:
-        """Return the time in milliseconds before which things are old."""
-        return (now - timedelta(days=self.days)).timestamp() * 1e3
+    def cutoff(self, now: datetime) -> datetime:
+        """Return the time before which things are old."""
+        return now - timedelta(days=self.days)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ def expired_versions(
     return tuple(
         info
         for info in ordered[: -terms.versions]
-        if not info.aliases and info.version not in remembered and info.created < terms.cutoff(now)
+        if not info.aliases
+        and info.version not in remembered
+        and info.created_at < terms.cutoff(now)
     )
 
 
@@ -263,7 +265,7 @@ def _expired_runs(
     return [
         run
         for run in runs[terms.versions :]
-        if run.info.start_time < terms.cutoff(now)
+        if run.info.start_time < terms.cutoff(now).timestamp() * 1e3
         and (run.info.run_id in pretended or not _has_versions(client, run.info.run_id))
     ]
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import mlflow
@@ -46,7 +47,7 @@ class VersionInfo:
 
     version: str
     aliases: tuple[str, ...]
-    created: int
+    created_at: datetime
     run_id: str
     source: str
     tags: dict[str, str]
@@ -345,7 +346,7 @@ def _version_info(version: ModelVersion, aliases: dict[str, str]) -> VersionInfo
     return VersionInfo(
         version=number,
         aliases=tuple(sorted(alias for alias, named in aliases.items() if named == number)),
-        created=int(version.creation_timestamp),
+        created_at=datetime.fromtimestamp(version.creation_timestamp / 1e3, UTC),
         run_id=str(version.run_id or ""),
         source=str(version.source),
         tags={str(key): str(value) for key, value in version.tags.items()},

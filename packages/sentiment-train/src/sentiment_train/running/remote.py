@@ -103,7 +103,7 @@ def _read_result(settings: TrainSettings, flow_run_id: str) -> TrainingResult:
     return TrainingResult(
         run_id=run.info.run_id,
         metrics=cast("dict[MetricName, float]", dict(run.data.metrics)),
-        model_digest=run.data.tags[SCORER_DIGEST_TAG],
+        scorer_digest=run.data.tags[SCORER_DIGEST_TAG],
         model_version=version.version if version else None,
         decision=read_decision(version.tags) if version else None,
         challenger=version is not None and CHALLENGER in version.aliases,

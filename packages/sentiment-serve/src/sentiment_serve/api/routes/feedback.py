@@ -18,5 +18,5 @@ async def feedback(body: FeedbackRequest, request: Request) -> FeedbackAnswer:
     The first label of a request counts, and is recorded beside its prediction; others get 409.
     """
     service = state_of(request).service
-    feedback = await asyncio.to_thread(service.take_feedback, body.request_id, body.label)
+    feedback = await asyncio.to_thread(service.take_feedback, body.request_id, body.sentiment)
     return FeedbackAnswer(correct=feedback.correct, model_version=feedback.version)

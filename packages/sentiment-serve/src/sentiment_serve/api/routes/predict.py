@@ -24,16 +24,16 @@ from sentiment_serve.model.cache import LoadedModel
 from sentiment_serve.prediction.service import PredictionService
 
 PREDICT_PATH = "/predict"
-REQUEST_KEY_HEADER = "x-request-key"
+STICKY_KEY_HEADER = "x-sticky-key"
 ALIAS_HEADER = "X-Model-Alias"
 _STRONGEST_WORDS = 5
 
 router = APIRouter(tags=["predict"], responses=problem_responses(400, 413, 422, 503))
 
-_REQUEST_KEY: Final[dict[str, Any]] = {
+_STICKY_KEY: Final[dict[str, Any]] = {
     "parameters": [
         {
-            "name": REQUEST_KEY_HEADER,
+            "name": STICKY_KEY_HEADER,
             "in": "header",
             "description": "Same key, same model while traffic is split.",
             "required": False,
@@ -44,7 +44,7 @@ _REQUEST_KEY: Final[dict[str, Any]] = {
 """Described here and read by `_key_of`: declared as a parameter it costs a tenth of a request."""
 
 
-@router.post(PREDICT_PATH, response_model=Prediction, openapi_extra=_REQUEST_KEY)
+@router.post(PREDICT_PATH, response_model=Prediction, openapi_extra=_STICKY_KEY)
 async def predict(body: PredictRequest, request: Request) -> Response:
     """Label one text."""
     service = state_of(request).service
@@ -55,7 +55,7 @@ async def predict(body: PredictRequest, request: Request) -> Response:
     )
 
 
-@router.post("/predict/batch", response_model=BatchAnswer, openapi_extra=_REQUEST_KEY)
+@router.post("/predict/batch", response_model=BatchAnswer, openapi_extra=_STICKY_KEY)
 async def predict_batch(body: BatchRequest, request: Request) -> Response:
     """Label several texts, all with the same version."""
     service = state_of(request).service
@@ -67,7 +67,7 @@ async def predict_batch(body: BatchRequest, request: Request) -> Response:
     return _answer(model, {"predictions": [content_of(model, result) for result in results]})
 
 
-@router.post("/explain", response_model_exclude_defaults=True, openapi_extra=_REQUEST_KEY)
+@router.post("/explain", response_model_exclude_defaults=True, openapi_extra=_STICKY_KEY)
 async def explain(body: PredictRequest, request: Request) -> ExplainAnswer:
     """Label one text and say which terms made the label."""
     service = state_of(request).service
@@ -77,7 +77,7 @@ async def explain(body: PredictRequest, request: Request) -> ExplainAnswer:
 
 
 def _key_of(request: Request) -> str | None:
-    return request.headers.get(REQUEST_KEY_HEADER)
+    return request.headers.get(STICKY_KEY_HEADER)
 
 
 def _explain(
