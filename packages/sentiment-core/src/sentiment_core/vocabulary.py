@@ -115,6 +115,36 @@ class Vocabulary:
             n_nodes += len(level)
         return cls(words, np.concatenate([*levels, [END_OF_KEYS]])), nodes
 
+    def restricted(self, nodes: NDArray[np.int64]) -> tuple[Self, NDArray[np.int64]]:
+        """Keep only some terms, and what they begin with and are made of.
+
+        Parameters
+        ----------
+        nodes : array of int64, shape (n_terms,)
+            The terms, at least one.
+
+        Returns
+        -------
+        vocabulary : Vocabulary
+            What `from_terms` makes of these terms, where the words are sorted.
+        nodes : array of int64, shape (n_terms,)
+            The node of each term there.
+        """
+        n_words = len(self.words)
+        prefixes, last_words = self.keys[:-1] >> KEY_SHIFT, self.keys[:-1] & _LAST_WORD
+        is_needed = np.zeros(len(self), dtype=bool)
+        is_needed[nodes] = True
+        beginnings = prefixes[is_needed[n_words:]]
+        while not is_needed[beginnings].all():
+            is_needed[beginnings] = True
+            beginnings = prefixes[is_needed[n_words:]]
+        kept = is_needed[n_words:]
+        is_needed[last_words[kept]] = True
+        new = np.cumsum(is_needed) - 1
+        keys = new[prefixes[kept]] << KEY_SHIFT | new[last_words[kept]]
+        words = [word for word, needed in zip(self.words, is_needed, strict=False) if needed]
+        return type(self)(words, np.append(keys, END_OF_KEYS)), new[nodes]
+
     def count(self, words: Sequence[str], max_ngram: int) -> dict[int, int]:
         """Count the known words and n-grams of one text, one after the other.
 

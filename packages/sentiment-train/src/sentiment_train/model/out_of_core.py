@@ -252,7 +252,7 @@ def _scorer(
     (nodes,) = (terms.column >= 0).nonzero()
     vocabulary = terms.vocabulary
     if len(nodes) < len(vocabulary):  # words and beginnings that are no terms may be no use
-        vocabulary, nodes = Vocabulary.from_terms([vocabulary.term(int(node)) for node in nodes])
+        vocabulary, nodes = vocabulary.restricted(nodes)
     idf, by_node = np.zeros((2, len(vocabulary)))
     idf[nodes], by_node[nodes] = terms.idf, coefficients
     labels = params.data.labels
