@@ -1,6 +1,8 @@
 """The search for parameters: it begins with what is there, goes on, and survives what dies."""
 
 import multiprocessing
+import os
+import threading
 
 import numpy as np
 import pandas as pd
@@ -8,9 +10,11 @@ import pytest
 
 from sentiment_core.errors import DataError, ParamsError, RunError
 from sentiment_core.params import parse_params
+from sentiment_train.cluster import connect
 from sentiment_train.data.dataset import load_dataset
 from sentiment_train.model.cross_validation import CrossValidation
 from sentiment_train.model.tuning import Search
+from tests.support.dask_cluster import dask_cluster
 
 
 def with_ranges(params, **ranges):
@@ -80,6 +84,29 @@ def test_who_stops_listening_stops_the_processes(search):
     next(trials)
     trials.close()
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+def test_a_cluster_finds_what_processes_do_though_a_worker_dies(search, tmp_path):
+    with (
+        dask_cluster(tmp_path, dict(os.environ)) as started,
+        connect(started.address) as cluster,
+    ):
+        trials = search("far").run_on(cluster, 4)
+        first = next(trials)
+        started.kill_worker()
+        found = [first, *trials]
+        assert len(found) == search("far").n_finished >= 4
+        assert list(search("far").run_on(cluster, 4)) == []
+        left = search("left").run_on(cluster, 1000)
+        next(left)
+        left.close()
+        assert search("left").n_finished < 1000
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("search")] == []
+    list(search("near").run(1, 1))
+    near, far = search("near").start(), search("far").start()
+    assert far.values == near.values
+    assert far.log_loss == pytest.approx(near.log_loss, rel=1e-9)
 
 
 def test_a_search_needs_two_reviews_of_each_class(search, tmp_path, small):

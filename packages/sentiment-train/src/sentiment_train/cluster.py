@@ -134,6 +134,13 @@ class Cluster:
         else:
             raise error
 
+    def n_threads(self) -> int:
+        """Count the tasks that can run at once."""
+        try:
+            return sum(self._client.nthreads().values())
+        except (OSError, TimeoutError) as error:
+            raise self._lost(error) from error
+
     def map(
         self,
         function: Callable[..., _Result],
@@ -159,19 +166,13 @@ class Cluster:
         waiting: deque[Future[Any]] = deque()
         for item in items:
             waiting.append(self.submit(function, item, *shared))
-            if len(waiting) >= max(1, self._n_threads()) * _TASKS_AHEAD:
+            if len(waiting) >= max(1, self.n_threads()) * _TASKS_AHEAD:
                 yield self.result(waiting.popleft())
         while waiting:
             yield self.result(waiting.popleft())
 
-    def _n_threads(self) -> int:
-        try:
-            return sum(self._client.nthreads().values())
-        except (OSError, TimeoutError) as error:
-            raise self._lost(error) from error
-
     def _check_workers(self) -> None:
-        if not self._n_threads():
+        if not self.n_threads():
             raise RunError(
                 f"{self._address} has had no worker for {_SECONDS_WITHOUT_WORKERS} seconds: start "
                 f"some with `dask worker {self._address}`, and give the command again."

@@ -1,6 +1,7 @@
 """`tune`: search for better parameters."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ from sentiment_cli.training_file import read_training_file
 from sentiment_core.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from sentiment_core.params import Params
     from sentiment_train.data.split import Split
     from sentiment_train.model.tuning import Search
@@ -41,7 +44,8 @@ def tune(
 
     Only training rows are looked at: the held-out ones judge the model that is trained afterwards.
     It begins with the parameters that are there. Ctrl-C ends it; the same command goes on where it
-    stopped, also with more trials. Each trial is a run in MLflow.
+    stopped, also with more trials. Each trial is a run in MLflow. SENTIMENT_DASK names workers
+    of a cluster that do the work.
     """
     from sentiment_cli.settings import configure
     from sentiment_core.params import load_params
@@ -107,9 +111,12 @@ def _run(
 ) -> None:  # fmt: skip
     from sentiment_train.registry.tuning_log import tuning_log
 
-    with progress("Tuning") as show, tuning_log(settings, params, name) as log:
-        show(f"starting {jobs} processes")
-        for trial in search.run(trials, jobs):
+    with (
+        progress("Tuning") as show,
+        tuning_log(settings, params, name) as log,
+        _searching(settings.sentiment_dask, search, trials, jobs, show) as found,
+    ):
+        for trial in found:
             log.add(trial)
             best = search.best()
             loss = f", best log loss {best.log_loss:.4f}" if best else ""
@@ -117,6 +124,21 @@ def _run(
         best = search.best()
         if best:
             log.finish(best)
+
+
+@contextmanager
+def _searching(
+    cluster: str | None, search: "Search", trials: int, jobs: int, show: "Callable[[str], None]"
+) -> "Iterator[Iterator[FinishedTrial]]":
+    if cluster is None:
+        show(f"starting {jobs} processes")
+        yield search.run(trials, jobs)
+        return
+    from sentiment_train.cluster import connect
+
+    show(f"connecting to {cluster}")
+    with connect(cluster) as connected:
+        yield search.run_on(connected, trials)
 
 
 def _write(output: Path, params: "Params") -> None:

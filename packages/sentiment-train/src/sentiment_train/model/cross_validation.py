@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,13 @@ from sentiment_core.pipeline import build_vectorizer
 
 _CACHED_REVIEWS: Final = 50_000
 """Terms of so many reviews are kept at once: counting them takes longer than the fit."""
+
+
+class LabelledTexts(NamedTuple):
+    """Reviews to judge parameters on."""
+
+    texts: list[str]
+    labels: NDArray[np.int_]
 
 
 class CrossValidation:
@@ -49,12 +56,17 @@ class CrossValidation:
         ValueError
             If no term is frequent enough for the vocabulary.
         """
-        for number, (seen, unseen) in enumerate(self.folds):
-            features, features_of_unseen = self._features(params.vectorizer, number)
-            classifier = build_classifier(params.model)
-            fit_classifier(classifier, features, self._labels[seen], params.model)
-            decisions = classifier.decision_function(features_of_unseen)
-            yield calibrated_log_loss(decisions, self._labels[unseen])
+        for number in range(len(self.folds)):
+            yield self.loss(params, number)
+
+    def loss(self, params: Params, number: int) -> float:
+        """Compute the log loss on one of the `folds`, as `losses` does."""
+        seen, unseen = self.folds[number]
+        features, features_of_unseen = self._features(params.vectorizer, number)
+        classifier = build_classifier(params.model)
+        fit_classifier(classifier, features, self._labels[seen], params.model)
+        decisions = classifier.decision_function(features_of_unseen)
+        return calibrated_log_loss(decisions, self._labels[unseen])
 
     def _features(self, params: VectorizerParams, number: int) -> tuple[csr_array, csr_array]:
         key = json.dumps(params.model_dump(mode="json")), number

@@ -1,9 +1,14 @@
-"""The search for better parameters: Optuna's trials, in processes that share a journal."""
+"""The search for better parameters: Optuna's trials, in processes that share a journal.
+
+On a cluster one process asks Optuna, and the workers judge what it suggests.
+"""
 
 import json
 import multiprocessing
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
@@ -19,12 +24,20 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sentiment_core.calibration import stratified_folds
 from sentiment_core.errors import DataError, RunError
 from sentiment_core.params import ChoiceRange, Params
-from sentiment_train.model.cross_validation import CrossValidation
+from sentiment_train.cluster import Cluster
+from sentiment_train.model.cross_validation import CrossValidation, LabelledTexts
 from sentiment_train.results import FinishedTrial
 
 _FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 _SECONDS_BETWEEN_LOOKS: Final = 0.2
 _TRIALS_BEFORE_PRUNING: Final = 5
+
+_kept: Final = threading.local()
+"""On a worker, for each of its threads: the cross-validation of the last reviews."""
+
+
+class _LeftError(Exception):
+    """Nobody waits for the search any more."""
 
 
 class Search:
@@ -45,7 +58,8 @@ class Search:
     def __init__(self, journal: Path, name: str, rows: pd.DataFrame, params: Params) -> None:
         journal.parent.mkdir(parents=True, exist_ok=True)
         self._journal, self._name, self._rows, self._params = journal, name, rows, params
-        if not stratified_folds(rows["label"].to_numpy(), params.tune.folds):
+        self._n_folds = len(stratified_folds(rows["label"].to_numpy(), params.tune.folds))
+        if not self._n_folds:
             raise DataError("Too few reviews for a cross-validation: it takes two of each class.")
         self._study = _open(journal, name, seed=params.model.random_state)
         if not self._study.get_trials(deepcopy=False):
@@ -66,24 +80,68 @@ class Search:
         RunError
             If a process dies.
         """
-        known = {trial.number for trial in self._study.get_trials(deepcopy=False, states=_FINISHED)}
+        known = self._finished_numbers()
         processes = self._start(n_trials, n_processes) if len(known) < n_trials else []
         try:
-            while True:
-                alive = any(process.is_alive() for process in processes)
-                for trial in self._study.get_trials(deepcopy=False, states=_FINISHED):
-                    if trial.number not in known:
-                        known.add(trial.number)
-                        yield self._finished(trial)
-                if not alive:
-                    break
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            yield from self._as_they_end(
+                known, lambda: any(process.is_alive() for process in processes)
+            )
             if any(process.exitcode for process in processes):
                 raise RunError("A process of the search died: run the command again, it goes on.")
         finally:
             for process in processes:
                 process.terminate()
                 process.join()
+
+    def run_on(self, cluster: Cluster, n_trials: int) -> Iterator[FinishedTrial]:
+        """Do what `run` does on the workers of a cluster, a fold of a trial each.
+
+        Raises
+        ------
+        SentimentError
+            If the cluster is lost; the next call goes on.
+        """
+        known = self._finished_numbers()
+        if len(known) >= n_trials:
+            return
+        rows = cluster.send(self._labelled_texts(), everywhere=True)
+
+        is_left = threading.Event()
+
+        def losses(params: Params) -> Iterator[float]:
+            for fold in range(self._n_folds):
+                if is_left.is_set():
+                    raise _LeftError
+                yield cluster.result(cluster.submit(_loss_on_fold, rows, params, fold))
+
+        with ThreadPoolExecutor(1, "search") as pool:
+            searching = pool.submit(
+                _optimize, self._study, losses, self._params, n_trials, n_jobs=cluster.n_threads()
+            )
+            try:
+                yield from self._as_they_end(known, lambda: not searching.done())
+                searching.result()
+            finally:
+                is_left.set()
+
+    def _as_they_end(
+        self, known: set[int], is_searching: Callable[[], bool]
+    ) -> Iterator[FinishedTrial]:
+        while True:
+            goes_on = is_searching()
+            for trial in self._study.get_trials(deepcopy=False, states=_FINISHED):
+                if trial.number not in known:
+                    known.add(trial.number)
+                    yield self._finished(trial)
+            if not goes_on:
+                return
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _finished_numbers(self) -> set[int]:
+        return {trial.number for trial in self._study.get_trials(deepcopy=False, states=_FINISHED)}
+
+    def _labelled_texts(self) -> LabelledTexts:
+        return LabelledTexts(self._rows["text"].tolist(), self._rows["label"].to_numpy())
 
     @property
     def n_finished(self) -> int:
@@ -104,11 +162,11 @@ class Search:
     def _start(self, n_trials: int, n_processes: int) -> list[BaseProcess]:
         # A fork would share threads of libraries that are loaded here.
         context = multiprocessing.get_context("spawn")
-        rows = self._rows["text"].tolist(), self._rows["label"].to_numpy()
+        rows = self._labelled_texts()
         processes = [
             context.Process(
                 target=_try, daemon=True,
-                args=(self._journal, self._name, *rows, self._params, n_trials, number),
+                args=(self._journal, self._name, rows, self._params, n_trials, number),
             )
             for number in range(n_processes)
         ]  # fmt: skip
@@ -133,22 +191,28 @@ def _open(journal: Path, name: str, *, seed: int) -> Study:
 
 
 def _try(
-    journal: Path,
-    name: str,
-    texts: list[str],
-    labels: np.ndarray,
-    params: Params,
-    n_trials: int,
-    number: int,
+    journal: Path, name: str, rows: LabelledTexts, params: Params, n_trials: int, number: int
 ) -> None:
     study = _open(journal, name, seed=params.model.random_state + number)
-    validation = CrossValidation(texts, labels, params.tune.folds)
+    validation = CrossValidation(*rows, params.tune.folds)
+    _optimize(study, validation.losses, params, n_trials)
+
+
+def _optimize(
+    study: Study,
+    losses_of: Callable[[Params], Iterable[float]],
+    params: Params,
+    n_trials: int,
+    *,
+    n_jobs: int = 1,
+) -> None:
+    """Try parameters, `n_jobs` at once in threads; a trial ends early where it is below most."""
 
     def objective(trial: Trial) -> float:
         values = _values(params, _suggest(params, trial))
         losses: list[float] = []
         try:
-            for step, loss in enumerate(validation.losses(params.with_values(values))):
+            for step, loss in enumerate(losses_of(params.with_values(values))):
                 losses.append(loss)
                 trial.report(float(np.mean(losses)), step)
                 if trial.should_prune():
@@ -157,7 +221,16 @@ def _try(
             raise optuna.TrialPruned from error
         return float(np.mean(losses))
 
-    study.optimize(objective, callbacks=[MaxTrialsCallback(n_trials, states=_FINISHED)])
+    callbacks = [MaxTrialsCallback(n_trials, states=_FINISHED)]
+    study.optimize(objective, n_jobs=n_jobs, callbacks=callbacks)
+
+
+def _loss_on_fold(rows: LabelledTexts, params: Params, fold: int) -> float:
+    """Compute on a worker what `CrossValidation.loss` does; what is counted is kept there."""
+    if getattr(_kept, "rows", None) is not rows:
+        _kept.rows, _kept.validation = rows, CrossValidation(*rows, params.tune.folds)
+    validation: CrossValidation = _kept.validation
+    return validation.loss(params, fold)
 
 
 def _suggest(params: Params, trial: Trial) -> dict[str, Any]:
