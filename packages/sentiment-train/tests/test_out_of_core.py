@@ -111,3 +111,15 @@ def test_a_training_is_sent_to_the_cluster_that_the_settings_name(reviews, param
     rare = with_params(params, {"min_df": 10_000})
     with pytest.raises(DataError, match=r"vectorizer\.min_df"):
         fit_scorer(frame, rare, cluster=LOCAL)
+
+
+def test_workers_do_the_rounds_of_self_training(reviews, params):
+    texts, labels = reviews
+    frame = pd.DataFrame({"text": texts[:200], "label": labels[:200]})
+    chosen = with_params(params, model={"calibration_folds": 3})
+    here = fit_scorer(frame, chosen, texts[200:1000])
+    there = fit_scorer(frame, chosen, texts[200:1000], cluster=LOCAL)
+    unseen = texts[1000:]
+    np.testing.assert_allclose(
+        there.predict_proba(unseen), here.predict_proba(unseen), rtol=0, atol=1e-9
+    )

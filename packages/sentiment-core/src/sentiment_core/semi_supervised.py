@@ -7,9 +7,9 @@ the terms, their sum is folded into one coefficient for each term.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ _LATENT_WEIGHTS: Final = (1.0, 0.5, 0.25, 0.0)
 _POWER_ITERATIONS: Final = 4
 _LEAST_LABELLED: Final = 2
 """Terms of fewer labelled reviews tell the teacher nothing: the latent dimensions know them."""
+
+_Item = TypeVar("_Item")
+_Shared = TypeVar("_Shared")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,31 @@ class _Decision:
         return _Decision(factor * self.coefficients, factor * self.intercept, factor * self.values)
 
 
+class Rounds(Protocol):
+    """Who does the rounds of the training, one after the other or at once."""
+
+    def __call__(
+        self,
+        function: Callable[[_Item, _Shared], _Result],
+        items: Sequence[_Item],
+        shared: _Shared,
+    ) -> Iterable[_Result]:
+        """Call a function for each item, with what all calls share; the results are in order."""
+
+
+def in_turn(
+    function: Callable[[_Item, _Shared], _Result], items: Sequence[_Item], shared: _Shared
+) -> Iterator[_Result]:
+    """Do one round after the other, here."""
+    return (function(item, shared) for item in items)
+
+
 def fit_semi_supervised(
-    params: Params, texts: Sequence[str], labels: Sequence[int], unlabelled: Sequence[str]
+    params: Params,
+    texts: Sequence[str],
+    labels: Sequence[int],
+    unlabelled: Sequence[str],
+    rounds: Rounds = in_turn,
 ) -> Pipeline:
     """Fit the estimator on labelled and unlabelled raw texts.
 
@@ -71,6 +98,8 @@ def fit_semi_supervised(
         0 (negative) or 1 (positive).
     unlabelled : sequence of str, length n_unlabelled
         Raw reviews of the same kind, none of them held out for an evaluation.
+    rounds : Rounds
+        Does the work of the folds, which do not need each other.
 
     Returns
     -------
@@ -98,16 +127,19 @@ def fit_semi_supervised(
         raise ValueError("each class needs two labelled reviews at least")
     logger.info("Finding latent dimensions of %d terms", features.shape[1])
     trainer = _SelfTrainer(params, classifier, features, targets)
-    teachers = [trainer.teachers(seen) for seen, _ in folds]
-    weight = _choose_weight(teachers, folds, targets)
+    learned_from = [*(seen for seen, _ in folds), np.arange(len(targets))]
+    teachers = list(rounds(_teach, learned_from, trainer))
+    weight = _choose_weight(teachers[:-1], folds, targets)
     logger.info("The latent dimensions weigh %g", weight)
+    lessons = [_Lesson(*each, weight) for each in zip(learned_from, teachers, strict=True)]
+    students = []
+    for student in rounds(_learn, lessons, trainer):
+        students.append(student)
+        logger.info("Self-training, %d of %d are done", len(students), len(lessons))
+    *by_fold, final = students
     decisions = np.empty(len(targets))
-    for number, (by_fold, (seen, unseen)) in enumerate(zip(teachers, folds, strict=True), 1):
-        logger.info("Self-training, fold %d of %d", number, len(folds))
-        decisions[unseen] = trainer.student(seen, by_fold, weight).values[unseen]
-    logger.info("Self-training with all labels")
-    every = np.arange(len(targets))
-    final = trainer.student(every, trainer.teachers(every), weight)
+    for student, (_, unseen) in zip(by_fold, folds, strict=True):
+        decisions[unseen] = student.values[unseen]
     classifier.classes_ = np.unique(targets)
     classifier.n_features_in_ = features.shape[1]
     classifier.coef_ = final.coefficients[np.newaxis, :]
@@ -124,6 +156,14 @@ class _Teachers(NamedTuple):
 
     def values(self, weight: float) -> NDArray[np.float64]:
         return self.terms.values + weight * self.latent.values
+
+
+class _Lesson(NamedTuple):
+    """Labelled rows, what was learned from their labels, and the weight of its latent part."""
+
+    rows: NDArray[np.int_]
+    teachers: _Teachers
+    weight: float
 
 
 def _choose_weight(
@@ -220,3 +260,11 @@ class _SelfTrainer:
         values = self._features @ coefficients + intercept
         spread = values[self._unlabelled].std() or 1.0
         return _Decision(coefficients, intercept, values).times(1 / spread)
+
+
+def _teach(rows: NDArray[np.int_], trainer: _SelfTrainer) -> _Teachers:
+    return trainer.teachers(rows)
+
+
+def _learn(lesson: _Lesson, trainer: _SelfTrainer) -> _Decision:
+    return trainer.student(*lesson)

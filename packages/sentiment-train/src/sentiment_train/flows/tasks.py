@@ -129,11 +129,11 @@ def load_unlabelled_reviews(
 
 @task(name="train-semi-supervised", **_LOCAL)
 def train_semi_supervised(
-    train: pd.DataFrame, unlabelled: UnlabelledReviews, params: Params
+    train: pd.DataFrame, unlabelled: UnlabelledReviews, params: Params, settings: TrainSettings
 ) -> LinearScorer:
     """Fit the estimator on labelled and unlabelled reviews."""
     begin(Step.FIT_UNLABELLED)
-    scorer = fit_scorer(train, params, unlabelled.texts)
+    scorer = fit_scorer(train, params, unlabelled.texts, cluster=settings.sentiment_dask)
     logger.info("The model has %d terms", scorer.n_terms)
     return scorer
 

@@ -116,7 +116,7 @@ def _try_unlabelled(
     if source is None:
         return None
     reviews = tasks.load_unlabelled_reviews(source, data, settings)
-    scorer = tasks.train_semi_supervised(split.train, reviews, data.params)
+    scorer = tasks.train_semi_supervised(split.train, reviews, data.params, settings)
     trial = UnlabelledTrial(reviews, tasks.evaluate_model(scorer, split.test), without)
     logger.info("%s", trial)
     return trial

@@ -1,8 +1,8 @@
 """Fits the estimator and turns it into the scorer that will serve."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,21 @@ from sentiment_core.params import Params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.semi_supervised import fit_semi_supervised
-from sentiment_train.cluster import connect
+from sentiment_train.cluster import Cluster, connect
 from sentiment_train.model.out_of_core import PART_REVIEWS, fit_out_of_core
 from sentiment_train.model.partition import Reviews
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 logger = logging.getLogger(__name__)
 
 _PARITY_ROWS: Final = 200
 _PARITY_TOLERANCE: Final = 1e-9
+
+_Item = TypeVar("_Item")
+_Shared = TypeVar("_Shared")
+_Result = TypeVar("_Result")
 
 
 def fit_scorer(
@@ -43,8 +50,8 @@ def fit_scorer(
     rows : DataFrame, shape (n_reviews, 2)
         Columns ``text`` and ``label``.
     unlabelled : sequence of str
-        Reviews without labels to learn from too, none of them held out. They are learned from in
-        memory, whatever `cluster` says.
+        Reviews without labels to learn from too, none of them held out. All of it is in memory
+        then; a cluster does the rounds of the self-training.
     left_out : array of bool, shape (n_reviews,), optional
         Rows that are not learned from; on a cluster the others are never all copied.
     cluster : str, optional
@@ -60,14 +67,13 @@ def fit_scorer(
         If the cluster does not answer, or is lost.
     """
     n_reviews = len(rows) - (0 if left_out is None else int(left_out.sum()))
-    address = None if unlabelled else cluster
-    logger.info("Fitting %d reviews%s", n_reviews, f" on {address}" if address else "")
+    logger.info("Fitting %d reviews%s", n_reviews, f" on {cluster}" if cluster else "")
     try:
-        if address:
-            with connect(address) as connected:
+        if cluster and not unlabelled:
+            with connect(cluster) as connected:
                 return fit_out_of_core(_parts(rows, left_out), params, connected)
         train = rows if left_out is None else rows[~left_out]
-        pipeline = _fit(train, params, unlabelled)
+        pipeline = _fit(train, params, unlabelled, cluster)
     except ValueError as error:
         name = "semi_supervised.min_df" if unlabelled else "vectorizer.min_df"
         raise DataError(
@@ -91,8 +97,32 @@ def _parts(rows: pd.DataFrame, left_out: NDArray[np.bool_] | None) -> Iterator[R
         yield Reviews(part["text"].tolist(), part["label"].tolist())
 
 
-def _fit(train: pd.DataFrame, params: Params, unlabelled: Sequence[str]) -> Pipeline:
+def _fit(
+    train: pd.DataFrame, params: Params, unlabelled: Sequence[str], cluster: str | None
+) -> Pipeline:
     texts, labels = train["text"].tolist(), train["label"].tolist()
-    if unlabelled:
+    if not unlabelled:
+        return fit_pipeline(params, texts, labels)
+    if cluster is None:
         return fit_semi_supervised(params, texts, labels, unlabelled)
-    return fit_pipeline(params, texts, labels)
+    with connect(cluster) as connected:
+        return fit_semi_supervised(params, texts, labels, unlabelled, _RoundsOn(connected))
+
+
+class _RoundsOn:
+    """Does rounds on the workers of a cluster, which are sent what they share once."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._shared: object = None
+        self._sent: Future[Any] | None = None
+
+    def __call__(
+        self,
+        function: Callable[[_Item, _Shared], _Result],
+        items: Sequence[_Item],
+        shared: _Shared,
+    ) -> Iterator[_Result]:
+        if shared is not self._shared:
+            self._shared, self._sent = shared, self._cluster.send(shared, everywhere=True)
+        return self._cluster.map(function, items, self._sent)
