@@ -309,7 +309,7 @@ def check(plan, record, actors):
     served = {*plan.history[-1:], *(version for _, _, version in record.moves)}
     for actor in kept:
         decision, mine = actor.result, scores[actor.name.removeprefix("promote ")]
-        if decision.verdict == "kept":
+        if decision.verdict == "not-promoted":
             assert decision.champion_version in served
             assert scores[decision.champion_version] >= mine
         if not plan.rollbacks and not plan.crowned_by_hand:

@@ -93,7 +93,7 @@ def resolve(server, pool):
 VERSIONS = "model-versions/search"
 LISTED = {
     **VERSION, "creation_timestamp": 1_700_000_000_000,
-    "tags": [{"key": "promotion.verdict", "value": "kept"}, {"key": "other", "value": "x"}],
+    "tags": [{"key": "promotion.verdict", "value": "not-promoted"}, {"key": "other", "value": "x"}],
 }  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_versions_come_with_their_aliases_and_what_was_decided(server, pool):
     settings = ServeSettings(mlflow_tracking_uri=server.url, model_name="m")
     newest, older = MlflowServer(settings, pool).versions()
     assert (newest.version, newest.aliases, newest.decision) == (
-        "3", ("champion",), {"verdict": "kept"},
+        "3", ("champion",), {"verdict": "not-promoted"},
     )  # fmt: skip
     assert newest.created_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     assert (older.version, older.aliases) == ("2", ())

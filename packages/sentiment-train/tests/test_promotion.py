@@ -85,7 +85,7 @@ def test_what_is_champion_already_is_promoted_and_what_is_not_better_is_kept(two
     again = promote(two_versions, "2", judge(two_versions, "2"))
     assert (again.verdict, again.reason) == ("promoted", "it was the champion already")
     worse = promote(two_versions, "1", judge(two_versions, "1"))
-    assert (worse.verdict, worse.champion_version) == ("kept", "2")
+    assert (worse.verdict, worse.champion_version) == ("not-promoted", "2")
     assert two_versions.aliases() == {CHAMPION: "2"}
 
 
@@ -273,7 +273,7 @@ def test_a_champion_that_cannot_be_read_just_now_stays_and_is_worth_a_retry(
         with pytest.raises(UnreachableError):
             promote(two_versions, "1", candidate)
     assert two_versions.champion() == "2"
-    assert promote(two_versions, "1", candidate).verdict == "kept"
+    assert promote(two_versions, "1", candidate).verdict == "not-promoted"
 
 
 def test_training_rows_that_cannot_be_read_are_not_as_unknown_ones(two_versions, monkeypatch):
@@ -295,7 +295,7 @@ def test_too_few_rows_move_no_champion_and_it_is_said_how_many_are_missing(two_v
     fingerprints = text_fingerprints(TEST["text"])
     few = HeldOutComparison(two_versions, scorer, TEST, fingerprints, rule)
     decision = promote(two_versions, "2", few)
-    assert decision.verdict == "kept"
+    assert decision.verdict == "not-promoted"
     assert decision.reason == (
         "version 1 and this one have 80 held-out rows (its training rows are not known) in common; "
         "too few to tell them apart: 10 negative and 10 positive rows are missing for the 50 of "
@@ -308,7 +308,7 @@ def test_rows_that_the_champion_was_trained_on_do_not_count(two_versions):
     two_versions.make_champion("1")
     np.save(files_of(two_versions, "1") / TRAINING_ROWS_FILE, text_fingerprints(TEST["text"])[:1])
     decision = promote(two_versions, "2", judge(two_versions, "2"))
-    assert decision.verdict == "kept"
+    assert decision.verdict == "not-promoted"
     assert "40 positive rows are missing" in decision.reason
     assert decision.n_rows == 40
 
@@ -336,7 +336,7 @@ def test_a_guardrail_keeps_a_better_model_from_serving_and_all_findings_stand_on
     scorer = two_versions.load("2").scorer
     tight = HeldOutComparison(two_versions, scorer, TEST, fingerprints, rule)
     decision = promote(two_versions, "2", tight)
-    assert decision.verdict == "kept"
+    assert decision.verdict == "not-promoted"
     assert "; guardrail megabytes: 0.0 MB, 1e-06 allowed" in decision.reason
     assert "slowdown" not in decision.reason
     tags = two_versions.resolve("2").tags

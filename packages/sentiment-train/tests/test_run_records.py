@@ -47,7 +47,9 @@ def test_the_commit_is_that_of_the_repository_else_that_of_the_image(settings, m
 
 
 def test_a_decision_comes_back_from_its_tags():
-    decision = Decision("kept", "it is worse", "f1", 0.5, "3", 0.75, 0.25, 400, "slowdown: 1.0")
+    decision = Decision(
+        "not-promoted", "it is worse", "f1", 0.5, "3", 0.75, 0.25, 400, "slowdown: 1.0"
+    )
     tags = {f"promotion.{name}": str(value) for name, value in asdict(decision).items()}
     tags |= {"promotion.decided_at": "2026-01-01", "promotion.claimed_at": "x", "other": "y"}
     assert read_decision(tags) == decision
@@ -55,8 +57,9 @@ def test_a_decision_comes_back_from_its_tags():
     tags = {f"promotion.{name}": str(v) for name, v in asdict(first).items() if v is not None}
     assert read_decision(tags) == first
     assert read_decision({"promotion.claimed_at": "x"}) is None
-    superseded = {"promotion.verdict": "superseded", "promotion.reason": "x"}  # up to 0.1.0
-    assert read_decision({**superseded, "promotion.metric": "f1"}).verdict == "kept"
+    for older in ("superseded", "kept"):  # up to 0.1.0
+        tags = {"promotion.verdict": older, "promotion.reason": "x", "promotion.metric": "f1"}
+        assert read_decision(tags).verdict == "not-promoted"
 
 
 def test_a_request_holds_just_the_parameters_of_the_flow(params):

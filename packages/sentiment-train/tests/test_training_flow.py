@@ -135,19 +135,19 @@ def test_the_first_model_becomes_champion_and_a_worse_one_does_not(train, regist
     assert registry.aliases() == {CHAMPION: first.model_version}
 
     worse = train(weak_params, mark_challenger=True)
-    assert worse.decision.verdict == "kept"
+    assert worse.decision.verdict == "not-promoted"
     assert worse.challenger
     assert worse.decision.candidate_score < worse.decision.champion_score
     assert registry.aliases() == {CHAMPION: first.model_version, CHALLENGER: worse.model_version}
     tags = registry.resolve(worse.model_version).tags
-    assert tags["promotion.verdict"] == "kept"
+    assert tags["promotion.verdict"] == "not-promoted"
     assert tags["promotion.reason"] == worse.decision.reason
 
 
 def test_an_equal_model_leaves_the_champion(train, registry):
     first, second = train(), train()
     assert second.scorer_digest == first.scorer_digest
-    assert second.decision.verdict == "kept"
+    assert second.decision.verdict == "not-promoted"
     assert registry.champion() == first.model_version
 
 
@@ -260,7 +260,7 @@ def test_the_page_of_the_run_tells_what_happened(train, weak_params, capfd):
         while True:  # they are sent in batches
             logs = client.read_logs(of_this_run)
             ours = [log for log in logs if log.name.startswith("sentiment_train.")]
-            if any("kept" in log.message for log in ours):
+            if any("not-promoted" in log.message for log in ours):
                 break
             assert time.monotonic() < deadline
             time.sleep(0.2)
@@ -459,7 +459,7 @@ def test_an_export_that_failed_fails_the_run_and_the_next_run_makes_up_for_it(
     assert registry.champion() == "1"
     target.unlink()
     kept = train(weak_params)
-    assert kept.decision.verdict == "kept"
+    assert kept.decision.verdict == "not-promoted"
     pointer = ChampionPointer.from_json((target / registry.name / POINTER_FILE).read_bytes())
     assert pointer.version == "1"
 

@@ -7,7 +7,7 @@ import pydantic.dataclasses
 
 from sentiment_core.params import MetricName
 
-Verdict = Literal["promoted", "kept"]
+Verdict = Literal["promoted", "not-promoted"]
 
 
 @dataclass(frozen=True)

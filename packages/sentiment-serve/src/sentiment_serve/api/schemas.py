@@ -181,7 +181,7 @@ class RegisteredVersionAnswer(_Answer):
     version: str
     created_at: datetime | None
     aliases: list[str]
-    verdict: str | None = Field(description="`promoted` or `kept` (the former champion); or none.")
+    verdict: str | None = Field(description="`promoted` or `not-promoted`; none if nobody asked.")
     reason: str | None
     metric: str | None = Field(description="The figure that decided.")
     score: float | None = Field(description="What it was, on held-out texts.")

@@ -197,7 +197,7 @@ def decide(
         return Decision("promoted", reason, rule.metric, score), crown(state, candidate)
     wins, reason = _judge(comparison, rule)
     decision = Decision(
-        verdict="promoted" if wins else "kept",
+        verdict="promoted" if wins else "not-promoted",
         reason=reason,
         metric=rule.metric,
         candidate_score=comparison.candidate_score,

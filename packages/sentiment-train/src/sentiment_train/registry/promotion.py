@@ -23,8 +23,8 @@ from sentiment_train.results import Decision
 
 logger = logging.getLogger(__name__)
 
-_OLDER_VERDICTS: Final = {"superseded": "kept"}
-"""Up to version 0.1.0: one that was promoted at the same time was better."""
+_OLDER_VERDICTS: Final = {"superseded": "not-promoted", "kept": "not-promoted"}
+"""Up to version 0.1.0: one that was promoted at the same time was better, or the champion was."""
 
 
 class Judge(Protocol):
