@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -39,10 +39,11 @@ class _Connection(asyncio.Protocol):
         requests: list[bytes],
         numbers: Iterator[int],
         load: Load,
+        due: Callable[[int], float],
         deadline: float,
         done: asyncio.Future[None],
     ) -> None:
-        self._requests, self._numbers, self._load = requests, numbers, load
+        self._requests, self._numbers, self._load, self._due = requests, numbers, load, due
         self._deadline, self._done = deadline, done
         self._buffer = b""
 
@@ -51,12 +52,18 @@ class _Connection(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        self._start = time.perf_counter()
+        number = next(self._numbers)
+        self._start = self._due(number)
         if self._start >= self._deadline:
             self._done.set_result(None)
             self._transport.close()
             return
-        self._transport.write(self._requests[next(self._numbers) % len(self._requests)])
+        request = self._requests[number % len(self._requests)]
+        delay = self._start - time.perf_counter()
+        if delay > 0:
+            asyncio.get_running_loop().call_later(delay, self._transport.write, request)
+        else:
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -93,16 +100,32 @@ def post_requests(path: str, bodies: Sequence[object]) -> list[bytes]:
     return requests
 
 
-def run_load(port: int, requests: list[bytes], *, connections: int, seconds: float) -> Load:
-    """Send the requests over and over for some seconds."""
+def run_load(
+    port: int,
+    requests: list[bytes],
+    *,
+    connections: int,
+    seconds: float,
+    rate: float | None = None,
+) -> Load:
+    """Send the requests over and over for some seconds.
+
+    With a rate they are due at even distances, and a latency begins when a request is due: what
+    waits for a free connection waits for the server.
+    """
 
     async def run() -> Load:
         loop = asyncio.get_running_loop()
         load, numbers = Load(seconds), count()
-        deadline = time.perf_counter() + seconds
+        begin = time.perf_counter()
+        deadline = begin + seconds
+
+        def due(number: int) -> float:
+            return time.perf_counter() if rate is None else begin + number / rate
+
         ends = [loop.create_future() for _ in range(connections)]
         for end in ends:
-            connection = partial(_Connection, requests, numbers, load, deadline, end)
+            connection = partial(_Connection, requests, numbers, load, due, deadline, end)
             await loop.create_connection(connection, "127.0.0.1", port)
         await asyncio.gather(*ends)
         return load
