@@ -22,7 +22,7 @@ DEEP = 100_000
 def value_of(route, text):
     """JSON of a body that holds a text where the route expects one."""
     content = json.dumps([text] if route.endswith("batch") else text)
-    label = ', "label": "positive"' if route == "/feedback" else ""
+    label = ', "sentiment": "positive"' if route == "/feedback" else ""
     return f'{{"{FIELD[route]}": {content}{label}}}'
 
 

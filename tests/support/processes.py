@@ -53,11 +53,13 @@ class Process:
             try:
                 return client.get(self.url + self.ready)
             except httpx.TransportError:
-                if self.popen.poll() is not None:
-                    raise AssertionError(self.log.read_text()[-3000:]) from None
+                assert self.popen.poll() is None, "it has ended"
 
         with httpx.Client(timeout=5) as client:
-            eventually(answers, timeout)
+            try:
+                eventually(answers, timeout)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self.log.read_text()[-3000:]}") from None
         return self
 
     def kill(self):

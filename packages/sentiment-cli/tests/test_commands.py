@@ -249,7 +249,7 @@ def test_aliases_move_and_go(trained):
     trained("set-alias", "--version", "1", "--alias", "trial")
     assert trained("model-info", "trial", "--json")["version"] == "1"
     moved = trained("set-alias", "--version", "2", "--alias", "trial", "--json")
-    assert moved == {"name": "sentiment-classifier", "alias": "trial", "version": "2"}
+    assert moved == {"model_name": "sentiment-classifier", "alias": "trial", "version": "2"}
     assert trained("delete-alias", "--alias", "trial", "--json")["deleted"] is True
     trained("delete-alias", "--alias", "trial", exit_code=1)
     trained("set-alias", "--version", "1", "--alias", "champion")
@@ -263,7 +263,7 @@ def test_a_rollback_walks_back_and_says_where_it_is(trained):
     text = trained("rollback").stdout
     assert "version 2 again (it was 1); 1 earlier champion is left" in text
     assert trained("rollback", "--json") == {
-        "name": "sentiment-classifier",
+        "model_name": "sentiment-classifier",
         "former": "2",
         "champion": "1",
         "earlier": 0,
@@ -383,7 +383,7 @@ def test_a_file_of_any_size_is_labelled_in_processes_once(trained, tmp_path):
     assert labelled["terms"].map(json.loads).map(len).eq(2).all()
     written = (tmp_path / "out.csv").stat().st_mtime_ns
     (again,) = trained(*arguments, "--json")
-    assert (again["rows"], again["refused"], again["model_version"]) == (300, 0, "2")
+    assert (again["n_rows"], again["n_refused"], again["model_version"]) == (300, 0, "2")
     assert (tmp_path / "out.csv").stat().st_mtime_ns == written
     other = trained(*arguments, "--model", "1", exit_code=1).stderr
     assert "out.csv is there: --overwrite replaces it." in other

@@ -138,7 +138,7 @@ def test_a_recipe_has_the_commit_the_data_and_the_parameters_of_the_run(project)
     commit = track(project, "stage")
     tags = {"git.commit": commit, "data.md5": MD5, "data.path": PATH, "git.dirty": "true"}
     recipe = find_recipe(registry_with(**tags), VERSION, project, StoreSettings())
-    assert recipe.commands[0] == f"git checkout {commit}"
+    assert recipe.commands[1] == f"git checkout {commit}"
     assert recipe.commands[-1] == f"sentiment-cli train --data-path {PATH} --params reproduced.yaml"
     assert recipe.dirty
     assert yaml.safe_load(params_as_yaml(recipe)) == NO_PARAMS.model_dump(mode="json")

@@ -1,5 +1,7 @@
 """A model that is fitted part by part is the one that scikit-learn fits of all reviews at once."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,12 +10,13 @@ from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.errors import DataError
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.scorer import LinearScorer
-from sentiment_train.cluster import LOCAL, connect
+from sentiment_train.cluster import LOCAL, Cluster, connect
 from sentiment_train.data.sources.package import PackageSource
 from sentiment_train.model import fitting
 from sentiment_train.model.fitting import fit_scorer
 from sentiment_train.model.out_of_core import fit_out_of_core
 from sentiment_train.model.partition import Reviews
+from tests.support.dask_cluster import dask_cluster
 
 PART = 137
 
@@ -113,12 +116,22 @@ def test_a_training_is_sent_to_the_cluster_that_the_settings_name(reviews, param
         fit_scorer(frame, rare, cluster=LOCAL)
 
 
-def test_workers_do_the_rounds_of_self_training(reviews, params):
+def test_workers_do_the_rounds_of_self_training(reviews, params, tmp_path, monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        Cluster, "map",
+        lambda self, function, items, *shared, do=Cluster.map: (
+            sent.append(len(items)) or do(self, function, items, *shared)
+        ),
+    )  # fmt: skip
     texts, labels = reviews
     frame = pd.DataFrame({"text": texts[:200], "label": labels[:200]})
     chosen = with_params(params, model={"calibration_folds": 3})
     here = fit_scorer(frame, chosen, texts[200:1000])
-    there = fit_scorer(frame, chosen, texts[200:1000], cluster=LOCAL)
+    assert sent == []
+    with dask_cluster(tmp_path, dict(os.environ)) as started:
+        there = fit_scorer(frame, chosen, texts[200:1000], cluster=started.address)
+    assert sent == [4, 4]  # teachers and students, of three folds and of all
     unseen = texts[1000:]
     np.testing.assert_allclose(
         there.predict_proba(unseen), here.predict_proba(unseen), rtol=0, atol=1e-9

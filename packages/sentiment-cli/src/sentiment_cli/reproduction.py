@@ -103,8 +103,9 @@ def find_recipe(
         params=params,
         scorer_digest=run.tags.get(SCORER_DIGEST_TAG, info.tags.get(SCORER_DIGEST_TAG, "")),
         commands=(
-            f"git checkout {commit}",
+            # By the code of today: that of the commit may not know the option.
             f"sentiment-cli reproduce {info.version} --output-params {_PARAMS_FILE}",
+            f"git checkout {commit}",
             *data_commands,
             f"sentiment-cli train --data-path {shlex.quote(path)} --params {_PARAMS_FILE}",
         ),

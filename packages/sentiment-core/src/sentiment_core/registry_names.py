@@ -26,6 +26,9 @@ PACKAGE_ARTIFACT: Final = f"data/{PACKAGE_DIRECTORY}"
 SCORER_DIGEST_TAG: Final = "scorer.sha256"
 """Tag of a registered version: SHA-256 of its scorer."""
 
+_OLDER_VERDICTS: Final = {"superseded": "not-promoted", "kept": "not-promoted"}
+"""Up to version 0.1.0: one that was promoted at the same time was better, or the champion was."""
+
 DECISION_PREFIX: Final = "promotion."
 """How the tags of a version begin that say what was decided, and why."""
 
@@ -55,3 +58,8 @@ def embedded_tracking_uri(home: Path) -> str:
             "MLFLOW_TRACKING_URI."
         )
     return f"sqlite:///{home / 'mlflow.db'}"
+
+
+def verdict_of(tag: str) -> str:
+    """Read the verdict of a decision as it stands on a version, whichever release wrote it."""
+    return _OLDER_VERDICTS.get(tag, tag)

@@ -74,13 +74,15 @@ class Cluster:
         Future
             The result is lost when nobody holds this any more.
         """
-        return self._client.submit(
-            _call, self._versions, function, *arguments, pure=False, priority=int(urgent)
-        )
+        with self._told_as_lost():
+            return self._client.submit(
+                _call, self._versions, function, *arguments, pure=False, priority=int(urgent)
+            )
 
     def send(self, value: object, *, everywhere: bool = False) -> "Future[Any]":
         """Send a value to a worker, or to all; it is lost if these die."""
-        (future,) = self._client.scatter([value], broadcast=everywhere, hash=False)
+        with self._told_as_lost():
+            (future,) = self._client.scatter([value], broadcast=everywhere, hash=False)
         sent: Future[Any] = future
         return sent
 
@@ -97,9 +99,13 @@ class Cluster:
                 return future.result(timeout=_SECONDS_WITHOUT_WORKERS)
             except Exception as error:
                 # The state of the task alone tells its own errors from those of the connection.
-                if future.status == "error":
-                    raise self._of_task(future.exception()) from error
-                self._check_connection(error)
+                if future.status != "error":
+                    self._check_connection(error)
+                    continue
+                told = self._of_task(future.exception())
+                if told is error:
+                    raise
+                raise told from error
 
     def _of_task(self, error: BaseException) -> BaseException:
         from distributed import KilledWorker
@@ -136,10 +142,8 @@ class Cluster:
 
     def n_threads(self) -> int:
         """Count the tasks that can run at once."""
-        try:
+        with self._told_as_lost():
             return sum(self._client.nthreads().values())
-        except (OSError, TimeoutError) as error:
-            raise self._lost(error) from error
 
     def map(
         self,
@@ -178,9 +182,16 @@ class Cluster:
                 f"some with `dask worker {self._address}`, and give the command again."
             )
 
+    @contextmanager
+    def _told_as_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # TimeoutError is one
+            raise self._lost(error) from error
+
     def _lost(self, error: BaseException) -> UnreachableError:
         return UnreachableError(
-            f"The scheduler {self._address} does not answer any more "
+            f"The scheduler {self._address} does not answer any more, or no worker takes work "
             f"({str(error)[:200] or type(error).__name__}): give the command again when it does."
         )
 

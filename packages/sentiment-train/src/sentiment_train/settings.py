@@ -61,7 +61,8 @@ class TrainSettings(BaseSettings):
     sentiment_dask: str | None = Field(
         default=None,
         description="Dask scheduler whose workers fit models and label files, such as "
-        "tcp://host:8786, or local: for what is too much for the memory. Unset: none.",
+        "tcp://host:8786, or local: for what is too much for the memory. An address also serves "
+        "the trials of tune and self-training. Unset: none.",
     )
     train_retry_delay_seconds: tuple[NonNegativeFloat, ...] = Field(
         default=(1, 2, 5, 10),

@@ -9,7 +9,7 @@ import typer
 from sentiment_cli.options import AliasOption, JsonOption, ModelArgument, ModelNameOption
 from sentiment_cli.output import print_json, print_table
 from sentiment_core.errors import NotReadyError
-from sentiment_core.registry_names import CHAMPION
+from sentiment_core.registry_names import CHAMPION, verdict_of
 
 if TYPE_CHECKING:
     from sentiment_core.object_store import ObjectStore
@@ -54,7 +54,7 @@ def list_versions(model_name: ModelNameOption = None, as_json: JsonOption = Fals
             info.version,
             ", ".join(f"@{alias}" for alias in info.aliases),
             _when(info.created_at),
-            info.tags.get("promotion.verdict", ""),
+            verdict_of(info.tags.get("promotion.verdict", "")),
             info.run_id,
         ]
         for info in versions

@@ -1,7 +1,7 @@
 """`tune`: search for better parameters."""
 
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +29,8 @@ def tune(
         int, typer.Option(min=1, help="Parameters to try, those of an earlier call among them.")
     ] = 40,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes. (default: one for each core)")
+        int | None,
+        typer.Option(min=1, help="Processes, without a cluster. (default: one for each core)"),
     ] = None,
     data_path: Annotated[
         Path | None, typer.Option(help="Your own file, taken as it is. (default: data.path)")
@@ -130,15 +131,15 @@ def _run(
 def _searching(
     cluster: str | None, search: "Search", trials: int, jobs: int, show: "Callable[[str], None]"
 ) -> "Iterator[Iterator[FinishedTrial]]":
-    if cluster is None:
+    from sentiment_train.cluster import LOCAL, connect
+
+    if cluster is None or cluster == LOCAL:  # its own processes have all of the memory
         show(f"starting {jobs} processes")
         yield search.run(trials, jobs)
         return
-    from sentiment_train.cluster import connect
-
     show(f"connecting to {cluster}")
-    with connect(cluster) as connected:
-        yield search.run_on(connected, trials)
+    with connect(cluster) as connected, closing(search.run_on(connected, trials)) as found:
+        yield found
 
 
 def _write(output: Path, params: "Params") -> None:

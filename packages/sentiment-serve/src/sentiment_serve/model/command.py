@@ -42,4 +42,6 @@ def run_module(
             timeout=timeout_seconds,
         )
     except subprocess.TimeoutExpired as error:
-        raise UnreachableError("The registry takes too long to answer.") from error
+        raise UnreachableError(
+            f"The registry takes too long to answer: {module} was given {timeout_seconds:.0f} s."
+        ) from error

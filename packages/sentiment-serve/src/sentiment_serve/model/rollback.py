@@ -14,7 +14,9 @@ from sentiment_serve.model.command import run_module
 from sentiment_serve.settings import ServeSettings
 
 _COMMAND_LINE: Final = "sentiment_cli"
-_TIMEOUT_SECONDS: Final = 180.0
+_TIMEOUT_SECONDS: Final = 90.0
+_WAIT_SECONDS: Final = "20"
+"""For a promotion that goes on; then the command says so, and is not killed."""
 _UNREACHABLE: Final = 3
 _ERROR: Final = "Error: "
 
@@ -40,6 +42,7 @@ class Rollback:
 
     def __init__(self, settings: ServeSettings) -> None:
         self._settings = settings
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def is_possible(self) -> bool:
@@ -62,7 +65,8 @@ class Rollback:
                 "This API may only read: give the command `sentiment-cli rollback` where training "
                 "runs."
             )
-        return await asyncio.to_thread(self._run, only_from)
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._run, only_from)
 
     def _run(self, only_from: str) -> RolledBack:
         settings = self._settings
@@ -71,6 +75,7 @@ class Rollback:
             f"--model-name={settings.registered_model}", "--json",
             timeout_seconds=_TIMEOUT_SECONDS,
             MLFLOW_TRACKING_URI=settings.tracking_uri, SENTIMENT_HOME=str(settings.home),
+            PROMOTION_WAIT_SECONDS=_WAIT_SECONDS,
         )  # fmt: skip
         if result.returncode:
             said = [line for line in result.stderr.splitlines() if line.startswith(_ERROR)]

@@ -123,25 +123,32 @@ function showVersions({ ok, answer, detail }) {
   ]));
 }
 
+/** Roll back from the registry's champion: a damaged one is not what serves. */
+async function showOrders(registry) {
+  const { ok, answer } = await registry;
+  const named = ok && answer.versions.find(version => version.aliases.includes("champion"));
+  rollback.dataset.champion = named ? named.version : "";
+  rollback.hidden = !named || !answer.can_roll_back;
+  rollbackNote.hidden = !ok || answer.can_roll_back;
+}
+
 async function showModel() {
   // A registry without a server takes seconds: what is known is shown before.
   const registry = ask("model-versions");
   if (!versions.childElementCount) versions.replaceChildren(element("p", "Asking the registry …", "note"));
   const [info, report] = await Promise.all(["model-info", "model-report"].map(path => ask(path)));
+  showOrders(registry);
   if (!info.ok || !report.ok) {
     champion.replaceChildren(message((info.ok ? report : info).detail, "error"));
     for (const part of [calibration, terms]) part.replaceChildren(element("p", "There is no model yet.", "note"));
     showVersions(await registry);
     return;
   }
-  rollback.dataset.champion = info.answer.version;
   showChampion(info.answer, report.answer, null);
   showCalibration(report.answer.calibration, report.answer.labels.positive);
   showTerms(report.answer);
   const found = await registry;
   if (found.ok) showChampion(info.answer, report.answer, found.answer);
-  rollback.hidden = !found.ok || !found.answer.can_roll_back;
-  rollbackNote.hidden = !rollback.hidden;
   showVersions(found);
 }
 

@@ -1,6 +1,7 @@
 """The reproducible split into training and held-out rows."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from sentiment_core.errors import DataError
+
+_PIECE: Final = 50_000
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,18 @@ class Split:
     @property
     def train(self) -> pd.DataFrame:
         """The rows to learn from."""
-        return self.frame[~self.in_test].reset_index(drop=True)
+        return self._rows(~self.in_test)
 
     @property
     def test(self) -> pd.DataFrame:
         """The held-out rows."""
-        return self.frame[self.in_test].reset_index(drop=True)
+        return self._rows(self.in_test)
+
+    def _rows(self, chosen: NDArray[np.bool_]) -> pd.DataFrame:
+        # Piece by piece: Arrow copies all of the texts into one piece before it picks from them.
+        pieces = [slice(start, start + _PIECE) for start in range(0, len(chosen), _PIECE)]
+        parts = [self.frame.iloc[piece][chosen[piece]] for piece in pieces]
+        return pd.concat(parts, ignore_index=True)
 
     @property
     def n_train(self) -> int:

@@ -15,7 +15,7 @@ from sentiment_core.params import Params
 from sentiment_core.pipeline import fit_pipeline
 from sentiment_core.scorer import LinearScorer
 from sentiment_core.semi_supervised import fit_semi_supervised
-from sentiment_train.cluster import Cluster, connect
+from sentiment_train.cluster import LOCAL, Cluster, connect
 from sentiment_train.model.out_of_core import PART_REVIEWS, fit_out_of_core
 from sentiment_train.model.partition import Reviews
 
@@ -51,7 +51,7 @@ def fit_scorer(
         Columns ``text`` and ``label``.
     unlabelled : sequence of str
         Reviews without labels to learn from too, none of them held out. All of it is in memory
-        then; a cluster does the rounds of the self-training.
+        then; other machines' workers do the rounds of the self-training.
     left_out : array of bool, shape (n_reviews,), optional
         Rows that are not learned from; on a cluster the others are never all copied.
     cluster : str, optional
@@ -67,9 +67,10 @@ def fit_scorer(
         If the cluster does not answer, or is lost.
     """
     n_reviews = len(rows) - (0 if left_out is None else int(left_out.sum()))
-    logger.info("Fitting %d reviews%s", n_reviews, f" on {cluster}" if cluster else "")
+    logger.info("Fitting %d reviews", n_reviews)
     try:
         if cluster and not unlabelled:
+            logger.info("Fitting them in parts on %s", cluster)
             with connect(cluster) as connected:
                 return fit_out_of_core(_parts(rows, left_out), params, connected)
         train = rows if left_out is None else rows[~left_out]
@@ -103,7 +104,7 @@ def _fit(
     texts, labels = train["text"].tolist(), train["label"].tolist()
     if not unlabelled:
         return fit_pipeline(params, texts, labels)
-    if cluster is None:
+    if cluster is None or cluster == LOCAL:
         return fit_semi_supervised(params, texts, labels, unlabelled)
     with connect(cluster) as connected:
         return fit_semi_supervised(params, texts, labels, unlabelled, _RoundsOn(connected))

@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -62,10 +62,12 @@ class Search:
         if not self._n_folds:
             raise DataError("Too few reviews for a cross-validation: it takes two of each class.")
         self._study = _open(journal, name, seed=params.model.random_state)
-        if not self._study.get_trials(deepcopy=False):
-            current = params.flat()
-            start = {name: _stored(params, name, current[name]) for name in params.tune.ranges}
-            self._study.enqueue_trial(start)
+        current = params.flat()
+        self._start_values = {
+            name: _stored(params, name, current[name]) for name in params.tune.ranges
+        }
+        if not self.n_finished:  # also where a first call has failed
+            self._study.enqueue_trial(self._start_values, skip_if_exists=True)
 
     def run(self, n_trials: int, n_processes: int) -> Iterator[FinishedTrial]:
         """Try parameters until so many were tried, those of earlier calls among them.
@@ -93,8 +95,10 @@ class Search:
                 process.terminate()
                 process.join()
 
-    def run_on(self, cluster: Cluster, n_trials: int) -> Iterator[FinishedTrial]:
-        """Do what `run` does on the workers of a cluster, a fold of a trial each.
+    def run_on(self, cluster: Cluster, n_trials: int) -> Generator[FinishedTrial]:
+        """Do what `run` does on the workers of a cluster that are there, a fold of a trial each.
+
+        A trial is worth what it is here; which ones are tried depends on who is first.
 
         Raises
         ------
@@ -104,7 +108,8 @@ class Search:
         known = self._finished_numbers()
         if len(known) >= n_trials:
             return
-        rows = cluster.send(self._labelled_texts(), everywhere=True)
+        # A task and not scattered data: when the workers that hold it die, it is made again.
+        rows = cluster.submit(LabelledTexts, *self._labelled_texts())
 
         is_left = threading.Event()
 
@@ -116,7 +121,12 @@ class Search:
 
         with ThreadPoolExecutor(1, "search") as pool:
             searching = pool.submit(
-                _optimize, self._study, losses, self._params, n_trials, n_jobs=cluster.n_threads()
+                _optimize,
+                self._study,
+                losses,
+                self._params,
+                n_trials,
+                n_jobs=max(1, cluster.n_threads()),
             )
             try:
                 yield from self._as_they_end(known, lambda: not searching.done())
@@ -155,9 +165,10 @@ class Search:
         return self._finished(best) if best else None
 
     def start(self) -> FinishedTrial | None:
-        """Return the first trial, that of the given parameters; None if it was not finished."""
+        """Return the trial of the given parameters; None if it was not finished."""
         trials = self._study.get_trials(deepcopy=False, states=_FINISHED)
-        return next((self._finished(trial) for trial in trials if trial.number == 0), None)
+        mine = (trial for trial in trials if trial.params == self._start_values)
+        return next(map(self._finished, mine), None)
 
     def _start(self, n_trials: int, n_processes: int) -> list[BaseProcess]:
         # A fork would share threads of libraries that are loaded here.
@@ -180,7 +191,7 @@ class Search:
 
 
 def _open(journal: Path, name: str, *, seed: int) -> Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of what is raised, too
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(journal))),
         study_name=name,

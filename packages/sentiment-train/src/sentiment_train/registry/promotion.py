@@ -10,21 +10,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from pydantic import TypeAdapter
 
 from sentiment_core.params import PromotionParams
-from sentiment_core.registry_names import DECISION_PREFIX
+from sentiment_core.registry_names import DECISION_PREFIX, verdict_of
 from sentiment_train.registry.authority import Authority
 from sentiment_train.registry.decision import Comparison, decide
 from sentiment_train.registry.versions import Registry
 from sentiment_train.results import Decision
 
 logger = logging.getLogger(__name__)
-
-_OLDER_VERDICTS: Final = {"superseded": "not-promoted", "kept": "not-promoted"}
-"""Up to version 0.1.0: one that was promoted at the same time was better, or the champion was."""
 
 
 class Judge(Protocol):
@@ -101,7 +98,7 @@ def read_decision(tags: Mapping[str, str]) -> Decision | None:
     }
     if "verdict" not in values:
         return None
-    values["verdict"] = _OLDER_VERDICTS.get(values["verdict"], values["verdict"])
+    values["verdict"] = verdict_of(values["verdict"])
     known = {field.name for field in fields(Decision)}
     return TypeAdapter(Decision).validate_python(
         {name: value for name, value in values.items() if name in known}

@@ -232,9 +232,8 @@ def _git(*arguments: str) -> str | None:
 
 def _log_data(model: TrainedModel) -> None:
     split = model.split
-    used = {"training": split.train_fingerprints, "testing": split.test_fingerprints}
-    for context, fingerprints in used.items():
-        dataset = LoggedDataset(split.frame, fingerprints, model.data.path)
+    for context, used in {"training": ~split.in_test, "testing": split.in_test}.items():
+        dataset = LoggedDataset(split.frame, split.fingerprints, used, model.data.path)
         with warnings.catch_warnings():
             # About integer columns with missing values: labels have none.
             warnings.simplefilter("ignore", UserWarning)

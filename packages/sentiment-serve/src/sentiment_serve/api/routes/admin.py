@@ -46,7 +46,7 @@ async def reload_model(request: Request) -> ReloadAnswer:
 @router.post(
     "/admin/rollback",
     dependencies=[Depends(require_admin)],
-    responses=problem_responses(401, 403, 409, 503),
+    responses=problem_responses(400, 401, 403, 409, 413, 422, 500, 503),
 )
 async def roll_back(request: Request, wanted: RollbackRequest) -> RollbackAnswer:
     """Make the champion before this one the champion again, and let it serve in all workers.
@@ -55,9 +55,11 @@ async def roll_back(request: Request, wanted: RollbackRequest) -> RollbackAnswer
     `/model-versions`).
     """
     state = state_of(request)
-    done = await state.rollback.run(wanted.champion)
-    state.workers.tell_others(LOOK)
-    await state.watcher.check()
+    try:
+        done = await state.rollback.run(wanted.champion)
+    finally:  # the alias may have moved before something else failed
+        state.workers.tell_others(LOOK)
+        await state.watcher.check()
     champion = state.holder.champion
     return RollbackAnswer(
         former=done.former,

@@ -7,6 +7,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 
 from sentiment_core.labels import OWN_NAMES
+from sentiment_core.registry_names import verdict_of
 from sentiment_serve.api.problems import problem_responses
 from sentiment_serve.api.schemas import (
     CalibrationPoint,
@@ -65,7 +66,7 @@ def _answer(found: RegisteredVersion) -> RegisteredVersionAnswer:
         version=found.version,
         created_at=found.created_at,
         aliases=list(found.aliases),
-        verdict=decision.get("verdict"),
+        verdict=verdict_of(decision["verdict"]) if "verdict" in decision else None,
         reason=decision.get("reason"),
         metric=decision.get("metric"),
         score=_score(decision),
