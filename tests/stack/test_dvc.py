@@ -25,6 +25,8 @@ class Repository:
         # Neither keys nor address: DVC has them from where `stack env --write` puts them.
         self.environment = os.environ | {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1",
+            # A Prefect for each of the trainings would take as long as they do.
+            "PREFECT_API_URL": stack.client_environment["PREFECT_API_URL"],
             "SENTIMENT_HOME": str(folder.parent / f"{folder.name}-home"),
             "GIT_AUTHOR_NAME": "Test", "GIT_AUTHOR_EMAIL": "test@example.org",
             "GIT_COMMITTER_NAME": "Test", "GIT_COMMITTER_EMAIL": "test@example.org",

@@ -268,7 +268,7 @@ def test_the_page_of_the_run_tells_what_happened(train, weak_params, capfd):
     for expected in (
         "Loading the data", "600 reviews (300 positive) from ", "Fitting 480 reviews",
         "On 120 held-out reviews: accuracy ", f"MLflow run {kept.run_id}",
-        "Registered as version 2", f"Version 2: kept ({kept.decision.reason})",
+        "Registered as version 2", f"Version 2: not-promoted ({kept.decision.reason})",
     ):  # fmt: skip
         assert expected in text
     assert all(log.task_run_id for log in ours)
