@@ -109,7 +109,7 @@ function showVersions({ ok, answer, detail }) {
   const rows = answer.versions.map(version => element("tr", [
     element("td", version.version),
     element("td", moment(version.created_at)),
-    element("td", version.metric ? `${version.metric} ${figure(version.score)}` : "", "number"),
+    element("td", version.score === null ? "" : `${version.metric} ${figure(version.score)}`, "number"),
     element("td", version.aliases.flatMap(alias => [element("span", `@${alias}`, "tag"), " "])),
     element("td", version.verdict ? `${version.verdict}: ${version.reason}` : "none asked for"),
   ]));
