@@ -82,7 +82,7 @@ class Search:
         RunError
             If a process dies.
         """
-        known = self._finished_numbers()
+        known = {trial.number for trial in self._trials()}
         processes = self._start(n_trials, n_processes) if len(known) < n_trials else []
         try:
             yield from self._as_they_end(
@@ -105,12 +105,11 @@ class Search:
         SentimentError
             If the cluster is lost; the next call goes on.
         """
-        known = self._finished_numbers()
+        known = {trial.number for trial in self._trials()}
         if len(known) >= n_trials:
             return
         # A task and not scattered data: when the workers that hold it die, it is made again.
         rows = cluster.submit(LabelledTexts, *self._labelled_texts())
-
         is_left = threading.Event()
 
         def losses(params: Params) -> Iterator[float]:
@@ -139,7 +138,7 @@ class Search:
     ) -> Iterator[FinishedTrial]:
         while True:
             goes_on = is_searching()
-            for trial in self._study.get_trials(deepcopy=False, states=_FINISHED):
+            for trial in self._trials():
                 if trial.number not in known:
                     known.add(trial.number)
                     yield self._finished(trial)
@@ -147,8 +146,8 @@ class Search:
                 return
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
-    def _finished_numbers(self) -> set[int]:
-        return {trial.number for trial in self._study.get_trials(deepcopy=False, states=_FINISHED)}
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=_FINISHED)
 
     def _labelled_texts(self) -> LabelledTexts:
         return LabelledTexts(self._rows["text"].tolist(), self._rows["label"].to_numpy())
@@ -156,7 +155,7 @@ class Search:
     @property
     def n_finished(self) -> int:
         """How many parameters were tried so far."""
-        return len(self._study.get_trials(deepcopy=False, states=_FINISHED))
+        return len(self._trials())
 
     def best(self) -> FinishedTrial | None:
         """Return the best parameters so far; None if no trial was finished."""
@@ -166,8 +165,7 @@ class Search:
 
     def start(self) -> FinishedTrial | None:
         """Return the trial of the given parameters; None if it was not finished."""
-        trials = self._study.get_trials(deepcopy=False, states=_FINISHED)
-        mine = (trial for trial in trials if trial.params == self._start_values)
+        mine = (trial for trial in self._trials() if trial.params == self._start_values)
         return next(map(self._finished, mine), None)
 
     def _start(self, n_trials: int, n_processes: int) -> list[BaseProcess]:

@@ -60,13 +60,7 @@ async def roll_back(request: Request, wanted: RollbackRequest) -> RollbackAnswer
     finally:  # the alias may have moved before something else failed
         state.workers.tell_others(LOOK)
         await state.watcher.check()
-    champion = state.holder.champion
-    return RollbackAnswer(
-        former=done.former,
-        champion=done.champion,
-        passed_over=done.passed_over,
-        version=champion.version if champion else None,
-    )
+    return RollbackAnswer(**done.model_dump(), version=_serving(state))
 
 
 @router.post("/webhooks/mlflow", responses=problem_responses(401, 404, 409, 413))
@@ -90,5 +84,9 @@ async def mlflow_webhook(
 
 
 def _answer(state: AppState, *, reloaded: bool) -> ReloadAnswer:
+    return ReloadAnswer(reloaded=reloaded, version=_serving(state))
+
+
+def _serving(state: AppState) -> str | None:
     champion = state.holder.champion
-    return ReloadAnswer(reloaded=reloaded, version=champion.version if champion else None)
+    return champion.version if champion else None
