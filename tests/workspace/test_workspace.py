@@ -1,6 +1,9 @@
 """Rules that hold for all packages."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -164,3 +167,24 @@ def test_a_stage_of_dvc_depends_on_all_code_that_makes_its_outputs(stage):
 def test_another_rule_of_promotion_trains_nothing_again():
     params = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]["params"]
     assert not [name for name in params if name.startswith("promotion")]
+
+
+@pytest.mark.timeout(300)
+def test_an_installation_follows_the_source(tmp_path):
+    """uv keeps the packages that it has built, and would install a former state of the code."""
+    for name in ("pyproject.toml", "uv.lock", "packages"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    source = tmp_path / "packages/sentiment-core/src/sentiment_core"
+    (source / "data").mkdir()
+    environment = os.environ | {
+        "UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv"), "UV_COMPILE_BYTECODE": "0",
+    }  # fmt: skip
+    command = ["uv", "sync", "-q", "--locked", "--no-editable", "--package", "sentiment-core"]
+    for content in ("first", "second"):
+        (source / "added.py").write_text(f"CONTENT = {content!r}\n")
+        (source / "data/added.txt").write_text(content)
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+        (installed,) = tmp_path.glob("venv/lib/*/site-packages/sentiment_core")
+        assert content in (installed / "added.py").read_text()
+        assert (installed / "data/added.txt").read_text() == content
