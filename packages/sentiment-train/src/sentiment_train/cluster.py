@@ -263,7 +263,8 @@ def _local_cluster() -> "LocalCluster":
         threads_per_worker=1,
         memory_limit=int(MEMORY_LIMIT * _SHARE_OF_MEMORY / count),
         dashboard_address=":0",
-        silence_logs=logging.ERROR,  # that memory gets short is no news here
+        # That memory gets short, or that a worker ends before its scheduler, is no news here.
+        silence_logs=logging.CRITICAL,
     )
 
 
