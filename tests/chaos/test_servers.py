@@ -17,8 +17,8 @@ from sentiment_core.store_settings import StoreSettings
 from sentiment_core.stores import open_store
 from tests.chaos.load import Operator, Predictions
 from tests.chaos.report import Row
-from tests.support import eventually
-from tests.support.stack import PROXIED, api, api_workers, assert_champion_is_sound
+from tests.support import api_workers, eventually
+from tests.support.stack import PROXIED, api, assert_champion_is_sound
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -213,7 +213,9 @@ def test_requests_to_the_other_worker_go_on(served, table, number):
     with Predictions(served.base_url) as predictions:
         eventually(lambda: predictions.statuses[200] > 100)
         for _ in range(KILLS if number == signal.SIGKILL else 1):
-            workers = eventually(lambda: len(found := api_workers(served)) == 2 and found, 60)
+            workers = eventually(
+                lambda: len(found := api_workers(served.process.pid)) == 2 and found, 60
+            )
             workers[0].send_signal(number)
             if number == signal.SIGSTOP:
                 time.sleep(FROZEN_SECONDS)
@@ -222,7 +224,7 @@ def test_requests_to_the_other_worker_go_on(served, table, number):
             else:
                 workers[0].wait()
         ended = time.monotonic()
-        eventually(lambda: len(api_workers(served)) == 2, 60)
+        eventually(lambda: len(api_workers(served.process.pid)) == 2, 60)
         eventually(lambda: served.get("/readyz").status_code == 200, 60)
         seconds = time.monotonic() - ended
     answered = {status: n for status, n in predictions.statuses.items() if isinstance(status, int)}

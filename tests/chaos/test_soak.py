@@ -10,8 +10,8 @@ import pytest
 from sentiment_train.registry.versions import Registry
 from tests.chaos.load import Predictions
 from tests.chaos.report import Row
-from tests.support import eventually
-from tests.support.stack import api, api_workers
+from tests.support import api_workers, eventually
+from tests.support.stack import api
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
@@ -45,7 +45,9 @@ def test_promotions_under_load_fail_no_request_and_leak_nothing(stack, registry,
                 moved = time.monotonic()
                 eventually(lambda champion=champion: is_served(client, champion))
                 delays.append(time.monotonic() - moved)
-                memory.append(sum(worker.memory_info().rss for worker in api_workers(client)))
+                memory.append(
+                    sum(worker.memory_info().rss for worker in api_workers(client.process.pid))
+                )
                 time.sleep(max(0, now + PAUSE_SECONDS - time.monotonic()))
     half = len(memory) // 2
     first, second = statistics.fmean(memory[half // 4 : half]), statistics.fmean(memory[half:])

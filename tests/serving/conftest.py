@@ -8,6 +8,8 @@ import httpx
 import mlflow as mlflow_library
 import pytest
 
+from sentiment_core.atomic_files import write_atomically
+from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.model_package import write_package
 from sentiment_core.registry_names import CHAMPION, PACKAGE_DIRECTORY
 from sentiment_train.registry.versions import Registry
@@ -52,6 +54,29 @@ class Publisher:
 def publisher(mlflow, request):
     yield Publisher(mlflow.url, f"model-{next(_numbers)}")
     mlflow_library.set_tracking_uri(None)
+
+
+class Exported:
+    """A folder with exported versions and a pointer, which is no part of the disk in question."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+
+    def publish(self, version):
+        scorer = make_scorer(float(version))
+        write_package(
+            self.folder / version, scorer, metrics={"f1": 0.9}, examples=["good"], model_card="#\n"
+        )
+        pointer = ChampionPointer("exported", version, "run", version, scorer.digest)
+        write_atomically(self.folder / POINTER_FILE, pointer.to_json().encode())
+
+
+@pytest.fixture
+def exported(tmp_path):
+    exported = Exported(tmp_path / "exported")
+    exported.publish("1")
+    return exported
 
 
 class Api:

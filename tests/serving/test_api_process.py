@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import mlflow
-import psutil
 import pytest
 
 from sentiment_core.model_package import SCORER_FILE
 from sentiment_core.registry_names import CHALLENGER, CHAMPION
 from tests.serving.conftest import Publisher
-from tests.support import BIN, eventually, mlflow_server
+from tests.support import BIN, api_workers, eventually, mlflow_server
 
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(180)]
 
@@ -194,10 +193,7 @@ def test_the_gauges_of_a_killed_worker_end_with_it(start_api, publisher, tmp_pat
     name = "sentiment_model_info{"
     with start_api(WORKERS="2") as api:
         eventually(lambda: api.metric(f'{name}alias="champion"') == 1)
-        workers = [
-            child for child in psutil.Process(api.process.popen.pid).children()
-            if "spawn_main" in " ".join(child.cmdline())
-        ]  # fmt: skip
+        workers = api_workers(api.process.popen.pid)
         assert len(workers) == 2
         workers[0].kill()
         second = publisher.publish(tmp_path, weight=2.0)

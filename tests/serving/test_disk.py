@@ -7,41 +7,14 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from sentiment_core.atomic_files import write_atomically
-from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
-from sentiment_core.model_package import write_package
 from tests.serving.conftest import Api
 from tests.support import BIN, eventually, free_port, running
 from tests.support.disks import fill, make_read_only, small_disk
-from tests.support.tiny_models import make_scorer
 
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(120)]
 
 WORKERS = 3
 AN_HOUR = "3600"
-
-
-class Exported:
-    """A folder with exported versions and a pointer, which is no part of the disk in question."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-
-    def publish(self, version):
-        scorer = make_scorer(float(version))
-        write_package(
-            self.folder / version, scorer, metrics={"f1": 0.9}, examples=["good"], model_card="#\n"
-        )
-        pointer = ChampionPointer("exported", version, "run", version, scorer.digest)
-        write_atomically(self.folder / POINTER_FILE, pointer.to_json().encode())
-
-
-@pytest.fixture
-def exported(tmp_path):
-    exported = Exported(tmp_path / "exported")
-    exported.publish("1")
-    return exported
 
 
 @pytest.fixture

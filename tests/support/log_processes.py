@@ -21,7 +21,7 @@ from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.model_package import write_package
 from sentiment_core.s3_store import S3Store, s3_client
 from sentiment_core.store_settings import StoreSettings
-from tests.support.processes import BIN, Process, eventually, free_port
+from tests.support.processes import BIN, Process, api_workers, eventually, free_port
 from tests.support.tiny_models import make_scorer
 
 INTERVAL = 0.3
@@ -103,14 +103,7 @@ class LoggingApi:
             ).raise_for_status()  # fmt: skip
 
     def workers(self):
-        import psutil
-
-        def answers(child):
-            with suppress(psutil.NoSuchProcess):  # also one that is dead but not buried
-                return "spawn_main" in " ".join(child.cmdline())
-            return False
-
-        return list(filter(answers, psutil.Process(self.process.popen.pid).children()))
+        return api_workers(self.process.popen.pid)
 
     def last_words(self):
         """What the workers that ended politely said of their records, summed up."""

@@ -94,6 +94,18 @@ class Process:
             os.killpg(self.popen.pid, number)
 
 
+def api_workers(pid):
+    """The processes that answer requests, of an API that has several: forked from one process."""
+    import psutil  # which tests of one package do without
+
+    def is_worker(process):
+        with suppress(psutil.NoSuchProcess):  # also one that is dead but not buried
+            return process.ppid() != pid and "forkserver" in " ".join(process.cmdline())
+        return False
+
+    return list(filter(is_worker, psutil.Process(pid).children(recursive=True)))
+
+
 @contextmanager
 def running(command, url, log, *, ready, cwd=None, **environment):
     process = Process(command, url, log, os.environ | environment, ready, cwd)

@@ -202,12 +202,6 @@ def api(stack, model_name, **environment):
         yield client
 
 
-def api_workers(client):
-    """The processes that answer requests, of an API that has several."""
-    children = client.process.children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-
-
 def kill_in_the_middle(stack, part, experiment):
     """Kill a part at the moment when the training has begun to write to MLflow."""
     client = mlflow.MlflowClient(stack.client_environment["MLFLOW_TRACKING_URI"])

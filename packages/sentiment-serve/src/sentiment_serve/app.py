@@ -46,6 +46,7 @@ from sentiment_serve.process.channel import WorkerChannel
 from sentiment_serve.process.draining import ConnectionDraining
 from sentiment_serve.process.logs import configure_logging
 from sentiment_serve.process.run_folder import common_folder
+from sentiment_serve.process.workers import end_with_parent
 from sentiment_serve.settings import ServeSettings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.workers.open(state.watcher.on_message)
     state.watcher.start()
     state.draining.install()
+    end_with_parent()
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from sentiment_core.errors import DeniedError, SettingsError
 from sentiment_core.redaction import redact_output
 from sentiment_serve.api_keys import SCOPES, new_key, read_keys
 from sentiment_serve.process.run_folder import run_folder
+from sentiment_serve.process.workers import fork_workers
 from sentiment_serve.settings import ServeSettings, check_log_address, load_settings
 
 
@@ -33,6 +34,8 @@ def main() -> None:
         sys.exit(f"Error: invalid settings: {problems}.")
     except (DeniedError, SettingsError) as error:
         sys.exit(f"Error: {error}")
+    if settings.workers > 1:
+        fork_workers("sentiment_serve.fork_server")
     with run_folder(settings.workers):
         uvicorn.run(
             "sentiment_serve.app:app",

@@ -1,0 +1,100 @@
+"""Real processes of an API with several workers: who dies, and what becomes of the others."""
+
+import os
+import signal
+from contextlib import contextmanager
+
+import httpx
+import psutil
+import pytest
+
+from tests.support import BIN, api_workers, eventually, free_port, running
+
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(120)]
+
+WORKERS = 2
+
+
+@pytest.fixture
+def start(tmp_path, exported):
+    @contextmanager
+    def start(port=None, **environment):
+        port = port or free_port()
+        with running(
+            [str(BIN / "sentiment-serve")], f"http://127.0.0.1:{port}", tmp_path / "api.log",
+            ready="/readyz", PORT=str(port), SENTIMENT_HOME=str(tmp_path / "home"),
+            MODEL_SOURCE=exported.folder.as_uri(), WORKERS=str(WORKERS), **environment,
+        ) as process:  # fmt: skip
+            process.port = port
+            workers(process)
+            yield process
+
+    return start
+
+
+def workers(process, former=()):
+    """Return the workers as soon as all are there, and none of the former ones is."""
+
+    def complete():
+        found = api_workers(process.popen.pid)
+        return len(found) == WORKERS and not set(found) & set(former) and found
+
+    return eventually(complete)
+
+
+def predict(process):
+    answer = httpx.post(f"{process.url}/predict", json={"text": "good"}, timeout=30)
+    return answer.status_code
+
+
+def test_no_worker_outlives_the_process_that_started_them(start):
+    with start() as process:
+        left = workers(process)
+        os.kill(process.popen.pid, signal.SIGKILL)
+        psutil.wait_procs(left, timeout=30)
+        assert not any(worker.is_running() for worker in left)
+        # Nobody holds the port, so that it can be started again.
+        with start(process.port) as second:
+            assert predict(second) == 200
+
+
+def test_a_worker_that_is_killed_is_replaced(start):
+    with start() as process:
+        first = workers(process)
+        first[0].kill()
+        eventually(lambda: not first[0].is_running())
+        workers(process, former=first[:1])
+        assert predict(process) == 200
+        assert first[1].is_running()
+
+
+def test_workers_go_on_when_the_process_they_are_forked_from_is_killed(start):
+    with start() as process:
+        first = workers(process)
+        first[0].parent().kill()
+        second = workers(process, former=first)
+        psutil.wait_procs(first, timeout=30)
+        assert not any(worker.is_running() for worker in first)
+        assert predict(process) == 200
+        assert process.terminate() == 0
+        assert not any(worker.is_running() for worker in second)
+
+
+def test_a_signal_to_all_processes_at_once_is_a_polite_end(start):
+    """A terminal, systemd and honcho send it to the whole group."""
+    with start(DRAIN_SECONDS="1") as process:
+        all_workers = workers(process)
+        os.killpg(process.popen.pid, signal.SIGTERM)
+        assert process.popen.wait(30) == 0
+        assert not any(worker.is_running() for worker in all_workers)
+        log = process.log.read_text()
+        assert log.count("Application shutdown complete") == WORKERS
+        assert "Traceback" not in log
+
+
+def test_workers_share_what_they_import(start):
+    """What a further worker costs: memory that no other process has."""
+    with start() as process:
+        for worker in workers(process):
+            memory = worker.memory_full_info()
+            assert memory.uss < 0.75 * memory.rss
