@@ -24,6 +24,7 @@ from bench.reviews import SHORT_TEXT, fit_on_reviews, load_reviews
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.conversion import scorer_from_pipeline
 from sentiment_core.model_package import write_package
+from sentiment_serve.process.event_loop import EVENT_LOOP
 from sentiment_train.running.ports import free_port
 
 CONNECTIONS = 32
@@ -107,7 +108,7 @@ def server(name: str, folder: Path) -> Iterator[int]:
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "--factory", f"bench.serving_apps:{name}_application",
-         "--port", str(port), "--no-access-log", "--log-level", "warning"],
+         "--port", str(port), "--no-access-log", "--log-level", "warning", "--loop", EVENT_LOOP],
         env=environment,
     )  # fmt: skip
     try:

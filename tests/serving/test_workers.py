@@ -1,5 +1,6 @@
-"""Real processes of an API with several workers: who dies, and what becomes of the others."""
+"""Real processes of an API: who dies, what becomes of the others, and who is answered when."""
 
+import asyncio
 import os
 import signal
 from contextlib import contextmanager
@@ -18,21 +19,22 @@ WORKERS = 2
 @pytest.fixture
 def start(tmp_path, exported):
     @contextmanager
-    def start(port=None, **environment):
+    def start(port=None, workers=WORKERS, **environment):
         port = port or free_port()
         with running(
             [str(BIN / "sentiment-serve")], f"http://127.0.0.1:{port}", tmp_path / "api.log",
             ready="/readyz", PORT=str(port), SENTIMENT_HOME=str(tmp_path / "home"),
-            MODEL_SOURCE=exported.folder.as_uri(), WORKERS=str(WORKERS), **environment,
+            MODEL_SOURCE=exported.folder.as_uri(), WORKERS=str(workers), **environment,
         ) as process:  # fmt: skip
             process.port = port
-            workers(process)
+            if workers == WORKERS:
+                workers_of(process)
             yield process
 
     return start
 
 
-def workers(process, former=()):
+def workers_of(process, former=()):
     """Return the workers as soon as all are there, and none of the former ones is."""
 
     def complete():
@@ -49,7 +51,7 @@ def predict(process):
 
 def test_no_worker_outlives_the_process_that_started_them(start):
     with start() as process:
-        left = workers(process)
+        left = workers_of(process)
         os.kill(process.popen.pid, signal.SIGKILL)
         psutil.wait_procs(left, timeout=30)
         assert not any(worker.is_running() for worker in left)
@@ -60,19 +62,19 @@ def test_no_worker_outlives_the_process_that_started_them(start):
 
 def test_a_worker_that_is_killed_is_replaced(start):
     with start() as process:
-        first = workers(process)
+        first = workers_of(process)
         first[0].kill()
         eventually(lambda: not first[0].is_running())
-        workers(process, former=first[:1])
+        workers_of(process, former=first[:1])
         assert predict(process) == 200
         assert first[1].is_running()
 
 
 def test_workers_go_on_when_the_process_they_are_forked_from_is_killed(start):
     with start() as process:
-        first = workers(process)
+        first = workers_of(process)
         first[0].parent().kill()
-        second = workers(process, former=first)
+        second = workers_of(process, former=first)
         psutil.wait_procs(first, timeout=30)
         assert not any(worker.is_running() for worker in first)
         assert predict(process) == 200
@@ -83,7 +85,7 @@ def test_workers_go_on_when_the_process_they_are_forked_from_is_killed(start):
 def test_a_signal_to_all_processes_at_once_is_a_polite_end(start):
     """A terminal, systemd and honcho send it to the whole group."""
     with start(DRAIN_SECONDS="1") as process:
-        all_workers = workers(process)
+        all_workers = workers_of(process)
         os.killpg(process.popen.pid, signal.SIGTERM)
         assert process.popen.wait(30) == 0
         assert not any(worker.is_running() for worker in all_workers)
@@ -95,6 +97,46 @@ def test_a_signal_to_all_processes_at_once_is_a_polite_end(start):
 def test_workers_share_what_they_import(start):
     """What a further worker costs: memory that no other process has."""
     with start() as process:
-        for worker in workers(process):
+        for worker in workers_of(process):
             memory = worker.memory_full_info()
             assert memory.uss < 0.75 * memory.rss
+
+
+def test_new_clients_do_not_wait_while_others_are_answered_again_and_again(start):
+    """Half of the clients have a request under way all the time; the others come all at once."""
+    clients, rounds_before, rounds_meanwhile = 30, 3, 5
+    body = b'{"text": "%s"}' % (b"good &eacute; " * 1400)
+    request = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    request += b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    answered, newcomers = [0] * clients, [False] * clients
+
+    async def ask(reader, writer):
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        await reader.readuntil(b"}")
+
+    async def stay(port, number):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not all(newcomers):
+            await ask(reader, writer)
+            answered[number] += 1
+        writer.close()
+
+    async def come(port, number):
+        while min(answered) < rounds_before:
+            await asyncio.sleep(0.01)
+        start = sum(answered)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await ask(reader, writer)
+        newcomers[number] = True
+        writer.close()
+        return sum(answered) - start
+
+    async def ask_all(port):
+        tasks = [task(port, number) for number in range(clients) for task in (stay, come)]
+        return max(filter(None, await asyncio.gather(*tasks)))
+
+    with start(workers=1) as process:
+        meanwhile = asyncio.run(ask_all(process.port))
+    assert meanwhile <= rounds_meanwhile * clients

@@ -1,8 +1,10 @@
 """The process around the application: settings from every place, the console script, the logs."""
 
+import asyncio
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sentiment_serve.process.event_loop import FairEventLoop
 from sentiment_serve.process.logs import EventFormatter
 from tests.support import free_port, running
 
@@ -141,3 +144,48 @@ def test_an_event_is_one_line_of_json_with_its_fields_and_exception():
         "request_id": "r",
     }  # fmt: skip
     assert "ü" in line
+
+
+@pytest.mark.parametrize(("loop", "at_once"), [(None, False), (FairEventLoop, True)])
+def test_answers_of_workers_are_sent_at_once(loop, at_once):
+    """The first case says why ours does it: when it fails, asyncio does it too."""
+
+    async def takes_connections_that_send_at_once():
+        taken = asyncio.Queue()
+
+        class Taken(asyncio.Protocol):
+            def connection_made(self, transport):
+                taken.put_nowait(transport.get_extra_info("socket"))
+
+        with socket.socket() as listening:  # as uvicorn makes it for several workers
+            listening.bind(("127.0.0.1", 0))
+            async with await asyncio.get_running_loop().create_server(Taken, sock=listening):
+                _, writer = await asyncio.open_connection(*listening.getsockname())
+                connection = await taken.get()
+                option = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                writer.close()
+                return bool(option)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(takes_connections_that_send_at_once()) == at_once
+
+
+def test_as_many_connections_wait_as_one_asks_for():
+    """They are taken by eights: the system's queue must not be as short."""
+
+    async def connect(count):
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.setblocking(False)
+            server = await asyncio.get_running_loop().create_server(
+                asyncio.Protocol, sock=listening, backlog=100
+            )
+            async with server:
+                # While this loop does not turn, nobody takes them.
+                clients = [socket.create_connection(listening.getsockname(), 5) for _ in count]
+                for client in clients:
+                    client.close()
+                return len(clients)
+
+    with asyncio.Runner(loop_factory=FairEventLoop) as runner:
+        assert runner.run(connect(range(60))) == 60

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sentiment_core.errors import DeniedError, SettingsError
 from sentiment_core.redaction import redact_output
 from sentiment_serve.api_keys import SCOPES, new_key, read_keys
+from sentiment_serve.process.event_loop import EVENT_LOOP
 from sentiment_serve.process.run_folder import run_folder
 from sentiment_serve.process.workers import fork_workers
 from sentiment_serve.settings import ServeSettings, check_log_address, load_settings
@@ -42,6 +43,7 @@ def main() -> None:
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
+            loop=EVENT_LOOP,
             access_log=False,
             log_config=None,
             server_header=False,
