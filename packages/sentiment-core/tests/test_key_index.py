@@ -13,7 +13,7 @@ NUMBERS = st.integers(-(2**63), NO_KEY - 1)
 
 def check(keys, wanted):
     keys, wanted = np.array(keys, dtype=np.int64), np.array(wanted, dtype=np.int64)
-    hits, places = KeyIndex(keys).find(wanted)
+    hits, places = KeyIndex(np.append(keys, NO_KEY)).find(wanted)
     assert hits.tolist() == np.isin(wanted, keys).tolist()
     assert keys[places[hits]].tolist() == wanted[hits].tolist()
 

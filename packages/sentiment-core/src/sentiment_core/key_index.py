@@ -1,8 +1,9 @@
 """Finds many keys at once in a sorted array: exact, and without searching.
 
 Each key has one slot of a table, by multiplicative hashing (Knuth, "The Art of Computer
-Programming", volume 3, section 6.4). Where several share a slot one has it, the slot is marked as
-crowded, and the others stand in a small sorted array that is only asked for such slots.
+Programming", volume 3, section 6.4). A slot holds the place of its key. Where several share a slot
+one has it, the slot is marked as crowded, and the others stand in a small sorted array that is only
+asked for such slots.
 """
 
 from typing import Final
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NO_KEY: Final = np.iinfo(np.int64).max
-"""Stands in empty slots: nothing that is looked for is as large."""
+"""Closes the keys, and is what empty slots point to: nothing that is looked for is as large."""
 
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 """Odd, and near 2^64 divided by the golden ratio."""
@@ -25,12 +26,12 @@ class KeyIndex:
 
     Parameters
     ----------
-    keys : array of int64, shape (n_keys,)
-        Distinct, each from 0 to less than `NO_KEY`.
+    keys : array of int64, shape (n_keys + 1,)
+        Rising, each from 0 to less than `NO_KEY`, which closes them.
 
     Examples
     --------
-    >>> index = KeyIndex(np.array([3, 5, 8]))
+    >>> index = KeyIndex(np.array([3, 5, 8, NO_KEY]))
     >>> hits, places = index.find(np.array([5, 4, 3]))
     >>> hits.tolist(), places[hits].tolist()
     ([True, False, True], [1, 0])
@@ -39,20 +40,17 @@ class KeyIndex:
     __slots__ = ("_crowded", "_keys", "_other_keys", "_other_places", "_places", "_shift")
 
     def __init__(self, keys: NDArray[np.int64]) -> None:
-        bits = max(1, (_SLOTS_PER_KEY * len(keys) - 1).bit_length())
+        self._keys = keys
+        n_keys = len(keys) - 1
+        bits = max(1, (_SLOTS_PER_KEY * n_keys - 1).bit_length())
         self._shift = np.uint64(_WORD_BITS - bits)
-        slots = self._slots(keys)
-        self._keys = np.full(1 << bits, NO_KEY)
-        self._keys[slots] = keys
-        self._places = np.zeros(1 << bits, dtype=np.int32)
-        self._places[slots] = np.arange(len(keys))
-        self._other_places = np.flatnonzero(self._keys[slots] != keys)
+        slots, places = self._slots(keys[:-1]), np.arange(n_keys, dtype=np.int32)
+        self._places = np.full(1 << bits, n_keys, dtype=np.int32)
+        self._places[slots] = places
+        self._other_places = places[self._places[slots] != places]
+        self._other_keys = np.append(keys[self._other_places], NO_KEY)
         self._crowded = np.zeros(1 << bits, dtype=np.bool_)
         self._crowded[slots[self._other_places]] = True
-        others = keys[self._other_places]
-        order = np.argsort(others)
-        self._other_places = self._other_places[order]
-        self._other_keys = np.append(others[order], NO_KEY)
 
     def find(self, wanted: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
         """Look for keys.
@@ -70,8 +68,8 @@ class KeyIndex:
             Where each of those stands among the keys; senseless for the others.
         """
         slots = self._slots(wanted)
-        hits = self._keys.take(slots) == wanted
         places = self._places.take(slots)
+        hits = self._keys.take(places) == wanted
         (elsewhere,) = (self._crowded.take(slots) & ~hits).nonzero()
         if len(elsewhere):
             keys = wanted[elsewhere]

@@ -62,7 +62,7 @@ class Vocabulary:
         self._node_of_word = dict(zip(words, range(len(words)), strict=True))
         self._key_view = keys.data
         self._check()
-        self._index = KeyIndex(keys[:-1])
+        self._index = KeyIndex(keys)
 
     def _check(self) -> None:
         n_words, n_nodes = len(self.words), len(self)
