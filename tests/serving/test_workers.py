@@ -19,7 +19,7 @@ WORKERS = 2
 @pytest.fixture
 def start(tmp_path, exported):
     @contextmanager
-    def start(port=None, workers=WORKERS, **environment):
+    def start(port=None, workers=WORKERS, *, forked=True, **environment):
         port = port or free_port()
         with running(
             [str(BIN / "sentiment-serve")], f"http://127.0.0.1:{port}", tmp_path / "api.log",
@@ -27,8 +27,9 @@ def start(tmp_path, exported):
             MODEL_SOURCE=exported.folder.as_uri(), WORKERS=str(workers), **environment,
         ) as process:  # fmt: skip
             process.port = port
-            if workers == WORKERS:
+            if workers == WORKERS and forked:
                 workers_of(process)
+            eventually(lambda: process.log.read_text().count("startup complete") >= workers)
             yield process
 
     return start
@@ -80,6 +81,19 @@ def test_workers_go_on_when_the_process_they_are_forked_from_is_killed(start):
         assert predict(process) == 200
         assert process.terminate() == 0
         assert not any(worker.is_running() for worker in second)
+
+
+def test_workers_start_by_themselves_where_none_can_be_forked(start, tmp_path):
+    """The socket of the process that forks them has a path, and paths of sockets are short."""
+    place = tmp_path / ("long" * 30)
+    place.mkdir()
+    with start(forked=False, TMPDIR=str(place)) as process:
+        log = process.log.read_text()
+        assert log.count("a worker cannot be forked") == WORKERS
+        assert "Traceback" not in log
+        assert predict(process) == 200
+        os.kill(process.popen.pid, signal.SIGKILL)
+        eventually(lambda: process.log.read_text().count("is gone: the worker ends") == WORKERS)
 
 
 def test_a_signal_to_all_processes_at_once_is_a_polite_end(start):

@@ -45,8 +45,8 @@ from sentiment_serve.prediction.service import PredictionService
 from sentiment_serve.process.channel import WorkerChannel
 from sentiment_serve.process.draining import ConnectionDraining
 from sentiment_serve.process.logs import configure_logging
+from sentiment_serve.process.parent import end_with_parent
 from sentiment_serve.process.run_folder import common_folder
-from sentiment_serve.process.workers import end_with_parent
 from sentiment_serve.settings import ServeSettings, load_settings
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from sentiment_core.redaction import redact_output
 from sentiment_serve.api_keys import SCOPES, new_key, read_keys
 from sentiment_serve.process.event_loop import EVENT_LOOP
 from sentiment_serve.process.run_folder import run_folder
-from sentiment_serve.process.workers import fork_workers
 from sentiment_serve.settings import ServeSettings, check_log_address, load_settings
 
 
@@ -35,7 +34,9 @@ def main() -> None:
         sys.exit(f"Error: invalid settings: {problems}.")
     except (DeniedError, SettingsError) as error:
         sys.exit(f"Error: {error}")
-    if settings.workers > 1:
+    if settings.workers > 1 and sys.platform == "linux":
+        from sentiment_serve.process.forking import fork_workers
+
         fork_workers("sentiment_serve.fork_server")
     with run_folder(settings.workers):
         uvicorn.run(
