@@ -42,8 +42,10 @@ class Start(NamedTuple):
 
     seconds: float
     resident: float
-    own: list[float]
-    """What no other process has, of each process."""
+    further: float
+    """What no other process has, of the process that has most of those that are forked."""
+    whole: float
+    """Of all processes, what they share counted once."""
 
 
 def main() -> None:
@@ -66,9 +68,9 @@ def main() -> None:
         print(f"{min(each.seconds for each in alone):7.2f} s to ready from the cache (target ≤ 3)")
         most = max(each.resident for each in alone)
         print(f"{most:7.0f} MB resident after 200 predictions (target ≤ 120)")
-        further = max(max(forked.own) for forked, _ in pairs)
+        further = max(forked.further for forked, _ in pairs)
         print(f"{further:7.0f} MB of its own has each of {WORKERS} workers (target ≤ 40)")
-        memory = median(sum(forked.own) / sum(fresh.own) for forked, fresh in pairs)
+        memory = median(forked.whole / fresh.whole for forked, fresh in pairs)
         seconds = median(forked.seconds / fresh.seconds for forked, fresh in pairs)
         print(f"{memory:7.2f} of the memory of {WORKERS} workers that uvicorn starts by itself")
         print(f"{seconds:7.2f} of their time until the first is ready")
@@ -144,8 +146,14 @@ def start(command: Sequence[str | Path], uri: str, home: Path, workers: int = 1)
                 )
             ).close()
         main = psutil.Process(process.pid)
-        memory = [each.memory_full_info() for each in (main, *main.children(recursive=True))]
-        return Start(seconds, memory[0].rss / MEBIBYTE, [each.uss / MEBIBYTE for each in memory])
+        memory = [main.memory_full_info()]
+        further = 0.0
+        for child in main.children(recursive=True):
+            memory.append(child.memory_full_info())
+            if child.ppid() != main.pid:
+                further = max(further, memory[-1].uss / MEBIBYTE)
+        whole = sum(each.pss for each in memory) / MEBIBYTE
+        return Start(seconds, memory[0].rss / MEBIBYTE, further, whole)
     finally:
         process.terminate()
         process.wait()

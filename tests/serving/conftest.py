@@ -57,7 +57,7 @@ def publisher(mlflow, request):
 
 
 class Exported:
-    """A folder with exported versions and a pointer, which is no part of the disk in question."""
+    """A folder with exported versions and a pointer."""
 
     def __init__(self, folder):
         self.folder = folder

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import time
 from contextlib import contextmanager
 
 import httpx
 import psutil
 import pytest
 
-from tests.support import BIN, api_workers, eventually, free_port, running
+from tests.support import BIN, Process, api_workers, eventually, free_port, running
 
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(120)]
 
@@ -93,7 +94,9 @@ def test_workers_start_by_themselves_where_none_can_be_forked(start, tmp_path):
         assert "Traceback" not in log
         assert predict(process) == 200
         os.kill(process.popen.pid, signal.SIGKILL)
-        eventually(lambda: process.log.read_text().count("is gone: the worker ends") == WORKERS)
+        eventually(
+            lambda: process.log.read_text().count("looks after this worker any more") == WORKERS
+        )
 
 
 def test_a_signal_to_all_processes_at_once_is_a_polite_end(start):
@@ -108,6 +111,34 @@ def test_a_signal_to_all_processes_at_once_is_a_polite_end(start):
         assert "Traceback" not in log
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("seconds", [0.2, 0.6, 1.2, 2.5])
+def test_a_signal_to_all_while_they_start_is_a_quiet_end(tmp_path, exported, number, seconds):
+    process = Process(
+        [str(BIN / "sentiment-serve")], "", tmp_path / "api.log",
+        os.environ | {
+            "PORT": str(free_port()), "SENTIMENT_HOME": str(tmp_path / "home"),
+            "MODEL_SOURCE": exported.folder.as_uri(), "WORKERS": str(WORKERS),
+        }, ready="",
+    )  # fmt: skip
+    process.launch()
+    time.sleep(seconds)
+    family = psutil.Process(process.popen.pid).children(recursive=True)
+    os.killpg(process.popen.pid, number)
+    process.popen.wait(60)
+    psutil.wait_procs(family, timeout=30)
+    assert not any(member.is_running() for member in family)
+    if family:  # before, it is Python itself that is interrupted
+        assert "Traceback" not in process.log.read_text()
+        assert process.popen.returncode == 0
+
+
+def test_nothing_is_imported_from_the_working_folder(start, tmp_path):
+    (tmp_path / "limits.py").write_text("raise SystemExit('imported')")
+    with start(cwd=tmp_path) as process:
+        assert predict(process) == 200
+
+
 def test_workers_share_what_they_import(start):
     """What a further worker costs: memory that no other process has."""
     with start() as process:
@@ -118,7 +149,7 @@ def test_workers_share_what_they_import(start):
 
 def test_new_clients_do_not_wait_while_others_are_answered_again_and_again(start):
     """Half of the clients have a request under way all the time; the others come all at once."""
-    clients, rounds_before, rounds_meanwhile = 30, 3, 5
+    clients, rounds_before, rounds_meanwhile = 30, 3, 10
     body = b'{"text": "%s"}' % (b"good &eacute; " * 1400)
     request = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     request += b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
@@ -149,7 +180,7 @@ def test_new_clients_do_not_wait_while_others_are_answered_again_and_again(start
 
     async def ask_all(port):
         tasks = [task(port, number) for number in range(clients) for task in (stay, come)]
-        return max(filter(None, await asyncio.gather(*tasks)))
+        return max(filter(None, await asyncio.gather(*tasks)), default=0)
 
     with start(workers=1) as process:
         meanwhile = asyncio.run(ask_all(process.port))

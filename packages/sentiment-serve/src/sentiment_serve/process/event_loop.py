@@ -19,14 +19,30 @@ class FairEventLoop(asyncio.SelectorEventLoop):
     """Shares clients among workers, and sends answers at once."""
 
     async def create_server(
-        self, *arguments: Any, backlog: int = 100, **options: Any
+        self, *arguments: Any, sock: socket.socket | None = None, **options: Any
     ) -> asyncio.Server:
-        """Do what asyncio does, which takes so many connections in a turn as may wait."""
-        server = await super().create_server(*arguments, backlog=_CONNECTIONS_A_TURN, **options)
-        for listening in server.sockets:
-            with listening.dup() as same:
-                same.listen(backlog)
+        """Listen, as asyncio does."""
+        if sock is not None:
             # asyncio does it for sockets that name their protocol; those of workers do not. The
             # body of an answer would wait up to 40 ms for the other side to confirm the head.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return server
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return await super().create_server(*arguments, sock=sock, **options)
+
+    def _accept_connection(
+        self,
+        protocol_factory: Any,
+        sock: socket.socket,
+        sslcontext: Any = None,
+        server: Any = None,
+        backlog: int = 100,
+        *options: Any,
+    ) -> None:
+        """Take connections. asyncio would take as many as may wait in the system's queue."""
+        super()._accept_connection(  # type: ignore[misc]
+            protocol_factory,
+            sock,
+            sslcontext,
+            server,
+            min(backlog, _CONNECTIONS_A_TURN),
+            *options,
+        )

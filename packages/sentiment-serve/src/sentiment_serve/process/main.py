@@ -1,7 +1,10 @@
 """The console script ``sentiment-serve``."""
 
 import argparse
+import multiprocessing
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from pydantic import ValidationError
@@ -10,6 +13,7 @@ from sentiment_core.errors import DeniedError, SettingsError
 from sentiment_core.redaction import redact_output
 from sentiment_serve.api_keys import SCOPES, new_key, read_keys
 from sentiment_serve.process.event_loop import EVENT_LOOP
+from sentiment_serve.process.logs import configure_logging
 from sentiment_serve.process.run_folder import run_folder
 from sentiment_serve.settings import ServeSettings, check_log_address, load_settings
 
@@ -34,11 +38,12 @@ def main() -> None:
         sys.exit(f"Error: invalid settings: {problems}.")
     except (DeniedError, SettingsError) as error:
         sys.exit(f"Error: {error}")
+    configure_logging()
     if settings.workers > 1 and sys.platform == "linux":
         from sentiment_serve.process.forking import fork_workers
 
-        fork_workers("sentiment_serve.fork_server")
-    with run_folder(settings.workers):
+        fork_workers()
+    with run_folder(settings.workers), _no_worker_left():
         uvicorn.run(
             "sentiment_serve.app:app",
             host=settings.host,
@@ -50,6 +55,19 @@ def main() -> None:
             server_header=False,
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )
+
+
+@contextmanager
+def _no_worker_left() -> Iterator[None]:
+    """End the workers whatever happens: Python would wait for them for ever after an error."""
+    try:
+        yield
+    finally:
+        workers = multiprocessing.active_children()
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
 
 
 def _print_new_key(arguments: argparse.Namespace) -> None:

@@ -22,5 +22,5 @@ def end_with_parent() -> None:
 
 def _end_after(parent: BaseProcess) -> None:
     parent.join()
-    logger.warning("the process that started this worker is gone: the worker ends too")
+    logger.warning("nobody looks after this worker any more: it ends")
     os.kill(os.getpid(), signal.SIGTERM)
