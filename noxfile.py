@@ -242,7 +242,9 @@ def check_wheel(session: nox.Session, wheels: Path, package: str, constraints: P
     environment = Path(session.create_tmp(), package)
     python = str(environment / "bin" / "python")
     session.run("uv", "venv", "-q", "--clear", str(environment), external=True)
-    sources = ["--find-links", str(wheels), "--constraints", str(constraints)]
+    # uv would take a wheel of the same version from its cache.
+    refresh = [f"--refresh-package={name}" for name in PACKAGE_NAMES]
+    sources = ["--find-links", str(wheels), "--constraints", str(constraints), *refresh]
     session.run("uv", "pip", "install", "-q", "--python", python, *sources,
                 f"sentiment-{package}", external=True)  # fmt: skip
     session.run("uv", "pip", "check", "--python", python, external=True)
