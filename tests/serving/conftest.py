@@ -8,14 +8,12 @@ import httpx
 import mlflow as mlflow_library
 import pytest
 
-from sentiment_core.atomic_files import write_atomically
-from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.model_package import write_package
 from sentiment_core.registry_names import CHAMPION, PACKAGE_DIRECTORY
 from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
 from tests.support import BIN, free_port, running
-from tests.support.tiny_models import make_scorer
+from tests.support.tiny_models import export_version, make_scorer
 
 _numbers = itertools.count(1)
 
@@ -64,12 +62,7 @@ class Exported:
         folder.mkdir()
 
     def publish(self, version):
-        scorer = make_scorer(float(version))
-        write_package(
-            self.folder / version, scorer, metrics={"f1": 0.9}, examples=["good"], model_card="#\n"
-        )
-        pointer = ChampionPointer("exported", version, "run", version, scorer.digest)
-        write_atomically(self.folder / POINTER_FILE, pointer.to_json().encode())
+        export_version(self.folder, version, make_scorer(float(version)))
 
 
 @pytest.fixture

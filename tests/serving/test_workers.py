@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import psutil
@@ -122,15 +122,16 @@ def test_a_signal_to_all_while_they_start_is_a_quiet_end(tmp_path, exported, num
         }, ready="",
     )  # fmt: skip
     process.launch()
-    time.sleep(seconds)
-    family = psutil.Process(process.popen.pid).children(recursive=True)
-    os.killpg(process.popen.pid, number)
-    process.popen.wait(60)
-    psutil.wait_procs(family, timeout=30)
-    assert not any(member.is_running() for member in family)
-    if family:  # before, it is Python itself that is interrupted
-        assert "Traceback" not in process.log.read_text()
-        assert process.popen.returncode == 0
+    with closing(process):
+        time.sleep(seconds)
+        family = psutil.Process(process.popen.pid).children(recursive=True)
+        os.killpg(process.popen.pid, number)
+        process.popen.wait(60)
+        psutil.wait_procs(family, timeout=30)
+        assert not any(member.is_running() for member in family)
+        if family:  # before, it is Python itself that is interrupted
+            assert "Traceback" not in process.log.read_text()
+            assert process.popen.returncode == 0
 
 
 def test_nothing_is_imported_from_the_working_folder(start, tmp_path):

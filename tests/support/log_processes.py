@@ -17,12 +17,10 @@ from sentiment_cli.stack.environment import (
     write_store_config,
 )
 from sentiment_cli.stack.supervisor import find_store, procfile
-from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
-from sentiment_core.model_package import write_package
 from sentiment_core.s3_store import S3Store, s3_client
 from sentiment_core.store_settings import StoreSettings
 from tests.support.processes import BIN, Process, api_workers, eventually, free_port
-from tests.support.tiny_models import make_scorer
+from tests.support.tiny_models import export_version, make_scorer
 
 INTERVAL = 0.3
 LATE_SECONDS = 2.0
@@ -71,10 +69,7 @@ class LoggingApi:
 
     def __init__(self, root, **environment):
         model = root / "model"
-        scorer = make_scorer()
-        write_package(model / "1", scorer, metrics={}, examples=["good"], model_card="# Card\n")
-        pointer = ChampionPointer("m", "1", "run", "1", scorer.digest)
-        (model / POINTER_FILE).write_text(pointer.to_json())
+        export_version(model, "1", make_scorer())
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.folder = root / "log"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sentiment_core.atomic_files import write_atomically
+from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import UnreachableError
 from sentiment_core.labels import LabelNames
 from sentiment_core.model_package import MANIFEST_FILE, write_package
@@ -28,6 +30,15 @@ def make_scorer(weight: float = 4.0, labels: LabelNames | None = None) -> Linear
         sublinear_tf=True,
         labels=labels,
     )
+
+
+def export_version(folder: Path, version: str, scorer: LinearScorer) -> None:
+    """Put a version and the pointer to it into a folder, as training exports them."""
+    write_package(
+        folder / version, scorer, metrics={"f1": 0.9}, examples=["good"], model_card="# Card\n"
+    )
+    pointer = ChampionPointer("exported", version, "run", version, scorer.digest)
+    write_atomically(folder / POINTER_FILE, pointer.to_json().encode())
 
 
 def make_model_of_version(alias, version, from_cache=False):

@@ -6,24 +6,17 @@ from pydantic import ValidationError
 
 from sentiment_core.champion_pointer import POINTER_FILE, ChampionPointer
 from sentiment_core.errors import ModelPackageError
-from sentiment_core.model_package import write_package
 from sentiment_core.store_settings import StoreSettings
 from sentiment_serve.api.state import app_state
 from sentiment_serve.app import create_app
 from sentiment_serve.settings import ServeSettings
-from tests.support.tiny_models import make_scorer
+from tests.support.tiny_models import export_version, make_scorer
 
 pytestmark = pytest.mark.anyio
 
 
 def export(folder, version, weight=4.0):
-    """Put a version and the pointer to it into a folder, as training exports them."""
-    scorer = make_scorer(weight)
-    write_package(
-        folder / version, scorer, metrics={"f1": 0.9}, examples=["good"], model_card="# Card\n"
-    )
-    pointer = ChampionPointer("exported", version, "run", version, scorer.digest)
-    (folder / POINTER_FILE).write_text(pointer.to_json())
+    export_version(folder, version, make_scorer(weight))
 
 
 @pytest.fixture
