@@ -29,11 +29,10 @@ from sentiment_core.model_package import write_package
 from sentiment_core.registry_names import CHAMPION, DEFAULT_MODEL_NAME, PACKAGE_DIRECTORY
 from sentiment_train.registry.versions import Registry
 from sentiment_train.results import LoggedModel
+from sentiment_train.running.ports import free_port
 
 REPEATS = 5
 MEBIBYTE = 1 << 20
-# Below those that the system gives to clients: one that waits could meet itself.
-REGISTRY_PORT, API_PORT = 18501, 18502
 WORKERS = 3
 
 
@@ -54,7 +53,9 @@ def main() -> None:
         install(folder / "venv")
         size = sum(path.lstat().st_size for path in (folder / "venv").rglob("*")) / MEBIBYTE
         print(f"{size:7.0f} MB installed with bytecode (target ≤ 200)")
-        api, uvicorn = [folder / "venv/bin/sentiment-serve"], uvicorn_command(folder / "venv")
+        binaries = folder / "venv/bin"
+        api = [f"{binaries}/sentiment-serve"]
+        uvicorn = [f"{binaries}/uvicorn", "sentiment_serve.app:app", "--no-access-log"]
         with registry_server(folder) as uri:
             register_model(uri, folder)
             fetched = [start(api, uri, folder / f"home-{n}").seconds for n in range(REPEATS)]
@@ -76,11 +77,6 @@ def main() -> None:
         print(f"{seconds:7.2f} of their time until the first is ready")
 
 
-def uvicorn_command(environment: Path) -> list[str | Path]:
-    options = ["--port", str(API_PORT), "--no-access-log"]
-    return [environment / "bin/uvicorn", "sentiment_serve.app:app", *options]
-
-
 def install(environment: Path) -> None:
     subprocess.run(
         ["uv", "sync", "-q", "--locked", "--package", "sentiment-serve", "--no-default-groups",
@@ -91,9 +87,10 @@ def install(environment: Path) -> None:
 
 @contextmanager
 def registry_server(folder: Path) -> Iterator[str]:
-    uri = f"http://127.0.0.1:{REGISTRY_PORT}"
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
     command = [
-        sys.executable, "-m", "mlflow", "server", "--port", str(REGISTRY_PORT), "--workers", "1",
+        sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
         "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
@@ -124,23 +121,26 @@ def register_model(uri: str, folder: Path) -> None:
     registry.set_alias(CHAMPION, version)
 
 
-def start(command: Sequence[str | Path], uri: str, home: Path, workers: int = 1) -> Start:
+def start(command: Sequence[str], uri: str, home: Path, workers: int = 1) -> Start:
     """Start an API, ask it some predictions, and end it."""
+    port = str(free_port())
+    url = f"http://127.0.0.1:{port}"
     environment = os.environ | {
-        "MLFLOW_TRACKING_URI": uri, "SENTIMENT_HOME": str(home), "PORT": str(API_PORT),
-        "ACCESS_LOG": "false", "WORKERS": str(workers), "WEB_CONCURRENCY": str(workers),
+        "MLFLOW_TRACKING_URI": uri, "SENTIMENT_HOME": str(home), "ACCESS_LOG": "false",
+        "PORT": port, "WORKERS": str(workers),  # of ours
+        "UVICORN_PORT": port, "WEB_CONCURRENCY": str(workers),  # of uvicorn's own command
     }  # fmt: skip
     begin = time.perf_counter()
     with home.with_suffix(".log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        wait_for(f"http://127.0.0.1:{API_PORT}/readyz")
+        wait_for(f"{url}/readyz")
         seconds = time.perf_counter() - begin
         wait_for_workers(Path(log.name), workers)
         for _ in range(200 * workers):
             urllib.request.urlopen(
                 urllib.request.Request(
-                    f"http://127.0.0.1:{API_PORT}/predict",
+                    f"{url}/predict",
                     b'{"text": "a fine film"}',
                     {"Content-Type": "application/json"},
                 )

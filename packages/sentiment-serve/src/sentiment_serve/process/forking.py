@@ -60,7 +60,7 @@ def fork_workers() -> None:
     """Let uvicorn fork its workers."""
     # Nothing is imported from the working folder, whatever lies there.
     os.environ["PYTHONSAFEPATH"] = "1"
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(_MODULES))
+    multiprocessing.set_forkserver_preload(list(_MODULES))
     with suppress(ImportError):  # uvicorn has no public name for it; without, it starts them itself
         from uvicorn import _subprocess
 
